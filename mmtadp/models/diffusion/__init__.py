@@ -1,0 +1,15 @@
+"""Latent diffusion models: where their weights come from, and their frozen encoders."""
+
+from .latent_encoder import LatentEncoder
+from .loading import DiffusionModel, load_diffusion_model, no_pretrained_weights
+from .text_encoder import TextEncoder
+from .tokenizer import clip_tokenizer
+
+__all__ = [
+    'DiffusionModel',
+    'LatentEncoder',
+    'TextEncoder',
+    'clip_tokenizer',
+    'load_diffusion_model',
+    'no_pretrained_weights',
+]

@@ -1,0 +1,55 @@
+"""The frozen image encoder of the autoencoder."""
+
+import torch
+from diffusers import AutoencoderKL
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from torch import Tensor, nn
+
+SAMPLING = ('mode', 'sample')
+
+
+class LatentEncoder(nn.Module):
+    """Images to latents, ``z = s * E(x)`` (paper, Sec. 4.1), without gradient.
+
+    Only the encoder's half of the autoencoder is kept.
+
+    Args:
+        vae (AutoencoderKL): The whole autoencoder.
+        scaling (bool): Multiply by the autoencoder's own ``scaling_factor`` s (0.18215 for
+            Stable Diffusion 1.x). False is VPD(R) in the paper's tables.
+        sampling (str): 'mode' takes the posterior's mean; 'sample' draws from the posterior, as
+            the published code does when it scales.
+
+    Raises:
+        ValueError: If ``sampling`` is neither.
+    """
+
+    def __init__(self, vae: AutoencoderKL, scaling: bool = True, sampling: str = 'mode') -> None:
+        super().__init__()
+        if sampling not in SAMPLING:
+            raise ValueError(f'latent_sampling must be one of {SAMPLING}, got {sampling!r}')
+        self.encoder = vae.encoder
+        self.quant_conv = vae.quant_conv if vae.config.use_quant_conv else nn.Identity()
+        self.latent_channels = vae.config.latent_channels
+        self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.scale = vae.config.scaling_factor if scaling else 1.0
+        self.sampling = sampling
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> 'LatentEncoder':
+        """Stay in eval mode whatever ``mode`` says: the encoder is frozen."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """
+        Args:
+            images (Tensor): (N, 3, H, W) in [-1, 1]; H and W multiples of :attr:`factor`.
+
+        Returns:
+            Tensor: Latents, (N, C, H / factor, W / factor).
+        """
+        posterior = DiagonalGaussianDistribution(self.quant_conv(self.encoder(images)))
+        latents = posterior.mode() if self.sampling == 'mode' else posterior.sample()
+        return latents * self.scale

@@ -1,0 +1,240 @@
+"""From the ``pretrained`` argument to a latent diffusion model's parts."""
+
+import json
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, Optional
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from .single_file import read_single_file, split_single_file
+from .tokenizer import clip_tokenizer
+
+ARCHITECTURES = Path(__file__).parent / 'architectures'
+DEFAULT_ARCHITECTURE = 'stable-diffusion-v1-5'
+# Hub ids whose architecture is known here, so that it takes no network to build them.
+HUB_ARCHITECTURES = {
+    'stable-diffusion-v1-5/stable-diffusion-v1-5': 'stable-diffusion-v1-5',
+    'CompVis/stable-diffusion-v1-4': 'stable-diffusion-v1-5',
+}
+COMPONENTS = ('unet', 'vae', 'text_encoder')
+
+_weights_follow: ContextVar[bool] = ContextVar('weights_follow', default=False)
+
+
+@contextmanager
+def no_pretrained_weights() -> Iterator[None]:
+    """Inside, ``pretrained`` names an architecture and a tokenizer; its weights are not read.
+
+    For testing and resuming: a checkpoint of mmtadp holds every weight once, so reading the
+    pretrained ones first takes time, and needs files that may not be there. A backbone built in
+    this context refuses to run until a state dict has filled it.
+    """
+    token = _weights_follow.set(True)
+    try:
+        yield
+    finally:
+        _weights_follow.reset(token)
+
+
+@dataclass
+class DiffusionModel:
+    """The parts of a text-to-image latent diffusion model.
+
+    Attributes:
+        unet (UNet2DConditionModel): epsilon_theta of the paper.
+        vae (AutoencoderKL): E and D.
+        text_model (CLIPTextModel): tau_theta.
+        tokenizer (CLIPTokenizer): Its tokenizer.
+        weights_follow (bool): The weights are placeholders; see :func:`no_pretrained_weights`.
+    """
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_model: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    weights_follow: bool
+
+
+def load_diffusion_model(
+    pretrained: Optional[str], architecture: Optional[str] = None
+) -> DiffusionModel:
+    """Builds a latent diffusion model in float32 and loads its weights.
+
+    Args:
+        pretrained (str, optional): A hub id, a diffusers folder, or a single ``.safetensors`` or
+            ``.ckpt`` file in CompVis layout. None gives random weights.
+        architecture (str, optional): For a single file or None, which hold no config: the name
+            of an architecture that mmtadp ships, or a folder with ``unet/config.json``,
+            ``vae/config.json`` and ``text_encoder/config.json``. Defaults to Stable Diffusion
+            1.5.
+
+    Returns:
+        DiffusionModel: The parts.
+
+    Raises:
+        FileNotFoundError: If ``pretrained`` or ``architecture`` is a path that does not exist.
+        ValueError: If it is not a pipeline, or lacks a part or a weight.
+        ConnectionError: If a hub id cannot be fetched.
+    """
+    weights_follow = _weights_follow.get()
+    if pretrained is None:
+        return _from_configs(_architecture_folder(architecture), weights_follow)
+    path = Path(pretrained).expanduser()
+    if path.is_dir():
+        _check_pipeline(path)
+        return _from_pipeline(str(path), weights_follow)
+    if path.suffix in ('.safetensors', '.ckpt'):
+        if weights_follow:
+            return _from_configs(_architecture_folder(architecture), weights_follow=True)
+        if not path.is_file():
+            raise FileNotFoundError(_not_found(pretrained, path))
+        return _from_single_file(path, _architecture_folder(architecture))
+    if path.is_absolute() or pretrained.startswith(('.', '~')) or pretrained.count('/') != 1:
+        raise FileNotFoundError(_not_found(pretrained, path))
+    if weights_follow and pretrained in HUB_ARCHITECTURES:
+        return _from_configs(ARCHITECTURES / HUB_ARCHITECTURES[pretrained], weights_follow=True)
+    return _from_hub(pretrained, weights_follow)
+
+
+def _architecture_folder(architecture: Optional[str]) -> Path:
+    for folder in (
+        ARCHITECTURES / (architecture or DEFAULT_ARCHITECTURE),
+        Path(architecture or '').expanduser(),
+    ):
+        if (folder / 'unet' / 'config.json').is_file():
+            return folder
+    known = sorted(folder.name for folder in ARCHITECTURES.iterdir() if folder.is_dir())
+    raise FileNotFoundError(
+        f"architecture='{architecture}' is neither one of {known} nor a folder with "
+        'unet/config.json, vae/config.json and text_encoder/config.json.'
+    )
+
+
+def _check_pipeline(folder: Path) -> None:
+    missing = [part for part in COMPONENTS if not (folder / part / 'config.json').is_file()]
+    if not (folder / 'tokenizer').is_dir():
+        missing.append('tokenizer')
+    if len(missing) == len(COMPONENTS) + 1:
+        found = sorted(entry.name for entry in folder.iterdir())[:8]
+        raise ValueError(
+            f"pretrained='{folder}' is not a diffusers pipeline: it should hold the folders unet, "
+            f'vae, text_encoder and tokenizer, and holds {found or "nothing"}.'
+        )
+    if missing:
+        raise ValueError(
+            f"pretrained='{folder}' lacks {', '.join(missing)}. Download or copy the whole "
+            'pipeline: unet, vae, text_encoder and tokenizer.'
+        )
+
+
+def _not_found(pretrained: str, path: Path) -> str:
+    return (
+        f"pretrained='{pretrained}' does not exist (looked at {path.absolute()}). It should be a "
+        "hub id such as 'stable-diffusion-v1-5/stable-diffusion-v1-5', a diffusers folder, a "
+        'single .safetensors or .ckpt file in CompVis layout, or None for random weights.'
+    )
+
+
+def _from_hub(hub_id: str, weights_follow: bool) -> DiffusionModel:
+    files = [f'{component}/config.json' for component in COMPONENTS] + ['tokenizer/*']
+    if not weights_follow:
+        files += [f'{component}/*.safetensors*' for component in COMPONENTS]
+    try:
+        folder = snapshot_download(
+            hub_id, allow_patterns=files, ignore_patterns=['*.fp16.*', '*.non_ema.*']
+        )
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise ConnectionError(
+            f"pretrained='{hub_id}' is no local folder or file, and cannot be fetched from the hub "
+            f'({str(error).splitlines()[0]}). On a machine with a network run `hf download '
+            f"{hub_id} --local-dir DIR`, copy DIR here and set pretrained='DIR'."
+        ) from error
+    _check_pipeline(Path(folder))
+    return _from_pipeline(folder, weights_follow)
+
+
+def _from_pipeline(source: str, weights_follow: bool) -> DiffusionModel:
+    tokenizer = CLIPTokenizer.from_pretrained(source, subfolder='tokenizer')
+    if weights_follow:
+        unet = UNet2DConditionModel.from_config(
+            UNet2DConditionModel.load_config(source, subfolder='unet')
+        )
+        vae = AutoencoderKL.from_config(AutoencoderKL.load_config(source, subfolder='vae'))
+        text_model = CLIPTextModel(
+            CLIPTextConfig.from_pretrained(source, subfolder='text_encoder')
+        )
+        return DiffusionModel(unet, vae, text_model, tokenizer, weights_follow=True)
+    parts = []
+    for cls, component in zip((UNet2DConditionModel, AutoencoderKL, CLIPTextModel), COMPONENTS):
+        if cls is CLIPTextModel:
+            kwargs = dict(dtype=torch.float32)
+        else:
+            kwargs = dict(torch_dtype=torch.float32, low_cpu_mem_usage=False)
+        part, info = cls.from_pretrained(
+            source, subfolder=component, output_loading_info=True, **kwargs
+        )
+        # Published pipelines carry buffers that newer versions no longer have: those may be left.
+        _check_keys(source, component, set(info['missing_keys']), unexpected=set())
+        parts.append(part)
+    return DiffusionModel(*parts, tokenizer, weights_follow=False)
+
+
+def _from_configs(folder: Path, weights_follow: bool) -> DiffusionModel:
+    def config(component: str) -> dict:
+        return json.loads((folder / component / 'config.json').read_text())
+
+    if (folder / 'tokenizer').is_dir():
+        tokenizer = CLIPTokenizer.from_pretrained(folder / 'tokenizer')
+    else:
+        tokenizer = clip_tokenizer()
+    return DiffusionModel(
+        UNet2DConditionModel.from_config(config('unet')),
+        AutoencoderKL.from_config(config('vae')),
+        CLIPTextModel(CLIPTextConfig(**config('text_encoder'))),
+        tokenizer,
+        weights_follow,
+    )
+
+
+def _from_single_file(path: Path, architecture: Path) -> DiffusionModel:
+    checkpoint = read_single_file(path)
+    # Weights are replaced below, so memory is not filled with random ones first.
+    model = _from_configs(architecture, weights_follow=False)
+    states = split_single_file(checkpoint, path, dict(model.unet.config), dict(model.vae.config))
+    for component, module in zip(COMPONENTS, (model.unet, model.vae, model.text_model)):
+        _load_strictly(path, component, module, states[component])
+    return model
+
+
+def _load_strictly(
+    path: Path, component: str, module: nn.Module, state: Dict[str, Tensor]
+) -> None:
+    own = module.state_dict()
+    _check_keys(str(path), component, own.keys() - state.keys(), state.keys() - own.keys())
+    wrong = [key for key in own if own[key].shape != state[key].shape]
+    if wrong:
+        key = wrong[0]
+        raise ValueError(
+            f"pretrained='{path}': {len(wrong)} tensors of the {component} do not fit the "
+            f"architecture, e.g. '{key}' is {tuple(state[key].shape)} in the file and "
+            f'{tuple(own[key].shape)} in the architecture. Set `architecture` to the folder of '
+            "this model's configs."
+        )
+    module.load_state_dict(state)
+
+
+def _check_keys(source: str, component: str, missing: set, unexpected: set) -> None:
+    if missing or unexpected:
+        raise ValueError(
+            f"pretrained='{source}': the weights of the {component} do not fit its config: "
+            f'{len(missing)} missing (e.g. {sorted(missing)[:2]}), {len(unexpected)} unexpected '
+            f'(e.g. {sorted(unexpected)[:2]}).'
+        )

@@ -1,0 +1,86 @@
+"""Stable Diffusion checkpoints in one CompVis-layout file."""
+
+import pickle
+from pathlib import Path
+from typing import Dict
+
+import torch
+from diffusers.loaders.single_file_utils import (
+    convert_ldm_clip_checkpoint,
+    convert_ldm_unet_checkpoint,
+    convert_ldm_vae_checkpoint,
+)
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+# What each component's keys begin with in the CompVis layout.
+PREFIXES = {
+    'unet': 'model.diffusion_model.',
+    'vae': 'first_stage_model.',
+    'text_encoder': 'cond_stage_model.transformer.',
+}
+
+
+def read_single_file(path: Path) -> Dict[str, Tensor]:
+    """Reads the tensors of a ``.safetensors`` or ``.ckpt`` file, never its code.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        Dict[str, Tensor]: CompVis key to tensor.
+
+    Raises:
+        ValueError: If the file holds anything but tensors and plain containers, or cannot be
+            read.
+    """
+    try:
+        if path.suffix == '.safetensors':
+            return load_file(path)
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"pretrained='{path}' cannot be read as weights alone ({error}). Use the "
+            "`.safetensors` release of the model, or a diffusers folder; mmtadp never executes "
+            'code from a checkpoint.'
+        ) from error
+    return checkpoint.get('state_dict', checkpoint)
+
+
+def split_single_file(
+    checkpoint: Dict[str, Tensor], path: Path, unet_config: dict, vae_config: dict
+) -> Dict[str, Dict[str, Tensor]]:
+    """Renames CompVis keys to those of diffusers and transformers, by component.
+
+    Args:
+        checkpoint (Dict[str, Tensor]): CompVis key to tensor.
+        path (Path): Where it came from, for messages.
+        unet_config (dict): Config of the U-Net.
+        vae_config (dict): Config of the autoencoder.
+
+    Returns:
+        Dict[str, Dict[str, Tensor]]: State dicts of 'unet', 'vae' and 'text_encoder'.
+
+    Raises:
+        ValueError: If a component is missing.
+    """
+    for component, prefix in PREFIXES.items():
+        if not any(key.startswith(prefix) for key in checkpoint):
+            example = next(iter(checkpoint), 'nothing')
+            raise ValueError(
+                f"pretrained='{path}' has no {component}: no key begins with '{prefix}' (the file "
+                f"holds {len(checkpoint)} keys, e.g. '{example}'). A single file must be a whole "
+                'Stable Diffusion 1.x checkpoint in CompVis layout.'
+            )
+    # The converters of diffusers empty the dict that they are given.
+    text = convert_ldm_clip_checkpoint(dict(checkpoint))
+    return {
+        'unet': convert_ldm_unet_checkpoint(dict(checkpoint), unet_config),
+        'vae': convert_ldm_vae_checkpoint(dict(checkpoint), vae_config),
+        'text_encoder': {
+            key.removeprefix('text_model.'): value
+            for key, value in text.items()
+            if not key.endswith('position_ids')
+        },
+    }
