@@ -86,7 +86,8 @@ class TADPUNetBackbone(BaseModule):
         if with_cp:
             self.unet.enable_gradient_checkpointing()
         self.vae = LatentEncoder(model.vae, latent_scaling, latent_sampling)
-        self.prompt = PROMPTS.build(prompt, default_args=dict(model=model))
+        # The registry of prompts has this scope only, whichever package runs the config.
+        self.prompt = PROMPTS.build(dict(_scope_='mmtadp', **prompt), default_args=dict(model=model))
         self._check_widths(pretrained)
 
         self._features = UNetFeatures(self.unet, use_attn)

@@ -1,0 +1,196 @@
+"""Caption files as they lie on disk: JSON in one of four schemas."""
+
+import difflib
+import json
+import os
+import reprlib
+from collections.abc import Iterable
+from typing import Any
+
+SCHEMAS = """Accepted schemas:
+  {"IMAGE": {"captions": ["a dog", ...], "class_label": 3}}  (class_label may be left out)
+  {"IMAGE": "a dog"}
+  {"IMAGE": ["a dog", ...]}
+  COCO captions: {"images": [{"id": 1, "file_name": "1.jpg"}, ...],
+                  "annotations": [{"image_id": 1, "caption": "a dog"}, ...]}"""
+
+
+class CaptionFileError(ValueError):
+    """A caption file that cannot be used as it is."""
+
+
+def read_caption_file(path: str) -> dict[str, tuple[str, ...]]:
+    """Read the captions of one file.
+
+    Captions lose the white space at their ends (COCO's often end in a line break) and repeated
+    equal captions of an image count once: a quarter of the authors' VOC entries are pairs of
+    equal strings. Members of an entry other than ``captions`` are not read.
+
+    Args:
+        path (str): A JSON file in one of the schemas of :data:`SCHEMAS`.
+
+    Returns:
+        dict[str, tuple[str, ...]]: Captions by image key, keys as written in the file. A blank
+        caption is kept as ``''``.
+
+    Raises:
+        FileNotFoundError: If ``path`` is not a file; the message lists similar names.
+        CaptionFileError: If the file is not JSON or has another schema.
+    """
+    data = _read_json(path)
+    if not isinstance(data, dict):
+        raise CaptionFileError(f'{path}: found {show(data)}, not an object of images.\n{SCHEMAS}')
+    entries = _coco_entries(data, path) if _is_coco(data) else data
+
+    captions, problems = {}, []
+    for key, entry in entries.items():
+        texts, problem = _entry_captions(entry)
+        if problem or not key:
+            problems.append((key, problem or 'the key is empty'))
+        else:
+            captions[key] = tuple(dict.fromkeys(map(str.strip, texts))) or ('',)
+    if problems:
+        key, problem = problems[0]
+        raise CaptionFileError(
+            f'{path}: wrong schema at key {key!r}: {problem}{and_more(problems)}.\n{SCHEMAS}'
+        )
+    if not captions:
+        raise CaptionFileError(f'{path}: holds no captions.\n{SCHEMAS}')
+    return captions
+
+
+def show(value: Any) -> str:
+    """The type of a JSON value and the start of its text."""
+    return f'{type(value).__name__} {reprlib.repr(value)}'
+
+
+def and_more(items: list) -> str:
+    """Tell how many more than the first one there are."""
+    return f' (and {len(items) - 1:,} more like it)' if len(items) > 1 else ''
+
+
+def _entry_captions(entry: Any) -> tuple[list[str], str | None]:
+    """The captions of one entry, or what is wrong with it."""
+    if isinstance(entry, str):
+        entry = [entry]
+    elif isinstance(entry, dict):
+        if 'captions' not in entry:
+            return [], f'found {show(entry)} without "captions"'
+        entry = entry['captions']
+        # A string here is not accepted: read as a list it is a list of letters.
+        if not isinstance(entry, list):
+            return [], f'"captions" is {show(entry)}, not a list of strings'
+    if not isinstance(entry, list):
+        return [], f'found {show(entry)}'
+    for index, text in enumerate(entry):
+        if not isinstance(text, str):
+            return [], f'caption {index} is {show(text)}, not a string'
+        if not text.isascii() and any('\ud800' <= char <= '\udfff' for char in text):
+            return [], f'caption {index} holds half a surrogate pair: {text!a}'
+    return entry, None
+
+
+def _is_coco(data: dict) -> bool:
+    # An image may be called "images": its entry would be a list of strings.
+    images, annotations = data.get('images'), data.get('annotations')
+    return (
+        isinstance(images, list)
+        and isinstance(annotations, list)
+        and not any(isinstance(item, str) for item in images[:1] + annotations[:1])
+    )
+
+
+def _coco_entries(data: dict, path: str) -> dict[str, list[str]]:
+    names = {}
+    for index, image in enumerate(data['images']):
+        if (
+            not isinstance(image, dict)
+            or not isinstance(image.get('id'), int | str)
+            or not isinstance(image.get('file_name'), str)
+        ):
+            raise CaptionFileError(
+                f'{path}: images[{index}] is {show(image)}, without an "id" or a "file_name".'
+                f'\n{SCHEMAS}'
+            )
+        if names.setdefault(image['id'], image['file_name']) != image['file_name']:
+            raise CaptionFileError(
+                f'{path}: images[{index}] repeats id {image["id"]!r}, which is '
+                f'{names[image["id"]]!r} already, as {image["file_name"]!r}.'
+            )
+    if len(set(names.values())) < len(names):
+        seen = set()
+        repeated = [name for name in names.values() if name in seen or seen.add(name)]
+        raise CaptionFileError(
+            f'{path}: file_name {repeated[0]!r} belongs to more than one id'
+            f'{and_more(repeated)}; give each image one id.'
+        )
+
+    entries = {}
+    for index, annotation in enumerate(data['annotations']):
+        if not isinstance(annotation, dict) or not {'image_id', 'caption'} <= annotation.keys():
+            raise CaptionFileError(
+                f'{path}: annotations[{index}] is {show(annotation)}, without "image_id" or '
+                f'"caption": is this the captions file, not the instances?\n{SCHEMAS}'
+            )
+        image_id = annotation['image_id']
+        if not isinstance(image_id, int | str) or image_id not in names:
+            raise CaptionFileError(
+                f'{path}: annotations[{index}] is of image_id {image_id!r}, which is not in '
+                '"images".'
+            )
+        entries.setdefault(names[image_id], []).append(annotation['caption'])
+    return entries
+
+
+def _read_json(path: str) -> Any:
+    if not os.path.isfile(path):
+        raise FileNotFoundError(_not_found(path))
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict:
+        # json keeps the last of two equal keys and says nothing.
+        entries = dict(pairs)
+        if len(entries) < len(pairs):
+            for key, value in pairs:
+                if entries[key] != value:
+                    raise CaptionFileError(
+                        f'{path}: key {key!r} is given twice, with {show(value)} and with '
+                        f'{show(entries[key])}; keep one.'
+                    )
+        return entries
+
+    try:
+        # utf-8-sig: some Windows editors start a file with a byte order mark.
+        with open(path, encoding='utf-8-sig') as file:
+            return json.load(file, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise CaptionFileError(
+            f'{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}.\n'
+            f'{SCHEMAS}'
+        ) from error
+    except UnicodeDecodeError as error:
+        raise CaptionFileError(
+            f'{path}: not UTF-8 text at byte {error.start}; save the file as UTF-8.'
+        ) from error
+
+
+def _not_found(path: str) -> str:
+    message = f'caption file not found: {path}'
+    if os.path.isdir(path):
+        return f'{message} is a folder{_json_files(os.listdir(path))}.'
+    folder, name = os.path.split(path)
+    if not os.path.isdir(folder):
+        while not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        return f'{message}. The path exists up to {folder} only.'
+    names = os.listdir(folder)
+    similar = difflib.get_close_matches(name, names, n=3)
+    if similar:
+        return f'{message}. Similar names there: {", ".join(similar)}.'
+    return f'{message}. The folder exists{_json_files(names)}.'
+
+
+def _json_files(names: Iterable[str]) -> str:
+    found = sorted(name for name in names if name.endswith('.json'))
+    if not found:
+        return ' and holds no .json file'
+    return f' and holds {", ".join(found[:5])}{", ..." if len(found) > 5 else ""}'

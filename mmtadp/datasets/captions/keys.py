@@ -1,0 +1,102 @@
+"""How the keys of a caption file name images."""
+
+import posixpath
+from collections.abc import Iterable, Iterator
+
+from .formats import CaptionFileError
+
+KEY_POLICIES = ('auto', 'stem', 'filename', 'relpath')
+
+# fmt: off
+IMAGE_EXTENSIONS = (
+    '.bmp', '.gif', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp',
+)
+# fmt: on
+
+
+def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
+    """Decide what the keys of one file are.
+
+    ``'auto'`` looks at every key: without folders and image extensions they are stems; with an
+    image extension and without folders, file names; with an image extension each and folders in
+    some or all, relative paths. Any other mixture is an error, so the answer never depends on
+    the order of keys or on the images.
+
+    Args:
+        keys (Iterable[str]): All keys of one file.
+        policy (str): One of :data:`KEY_POLICIES`; other than ``'auto'``, it is returned as it is.
+        path (str): The file, for the message.
+
+    Returns:
+        str: ``'stem'``, ``'filename'`` or ``'relpath'``.
+
+    Raises:
+        CaptionFileError: If ``'auto'`` finds keys of several kinds.
+    """
+    if policy != 'auto':
+        return policy
+    examples = {}
+    for key in keys:
+        examples.setdefault(('/' in key, _has_extension(key)), key)
+    if examples.keys() == {(False, False)}:
+        return 'stem'
+    if examples.keys() == {(False, True)}:
+        return 'filename'
+    if examples.keys() <= {(True, True), (False, True)}:
+        return 'relpath'
+    kinds = {
+        (False, False): 'stem',
+        (False, True): 'file name',
+        (True, False): 'path without an image extension',
+        (True, True): 'relative path',
+    }
+    found = ', '.join(f'{key!r} ({kinds[kind]})' for kind, key in sorted(examples.items()))
+    raise CaptionFileError(
+        f"{path}: key='auto' cannot tell what the keys are: {found}. Write all keys one way, or "
+        "say key='stem', 'filename' or 'relpath'."
+    )
+
+
+def key_pattern(key: str, policy: str, path: str) -> str:
+    """Write a key as the end of the paths of the images it names.
+
+    Args:
+        key (str): A key as written in the file.
+        policy (str): ``'stem'``, ``'filename'`` or ``'relpath'``.
+        path (str): The file, for the message.
+
+    Returns:
+        str: ``'night/a.png'`` for a relative path, ``'a.png'`` for a file name and ``'a.*'`` for
+        a stem, as a shell would write it.
+
+    Raises:
+        CaptionFileError: If the key ends in a folder.
+    """
+    name = posixpath.basename(key)
+    if not name:
+        raise CaptionFileError(f'{path}: key {key!r} names a folder, not an image.')
+    if policy == 'stem':
+        return (posixpath.splitext(name)[0] if _has_extension(name) else name) + '.*'
+    return name if policy == 'filename' else key.removeprefix('./').lstrip('/')
+
+
+def path_patterns(path: str) -> Iterator[str]:
+    """Yield the patterns that match an image path, the shortest first.
+
+    Args:
+        path (str): Path with forward slashes, such as ``'/data/night/a.png'``.
+
+    Yields:
+        str: ``'a.*'``, ``'a.png'``, ``'night/a.png'``, ``'data/night/a.png'``, ...
+    """
+    path = path.lstrip('/')
+    end = path.rfind('/')
+    yield posixpath.splitext(path[end + 1 :])[0] + '.*'
+    while end >= 0:
+        yield path[end + 1 :]
+        end = path.rfind('/', 0, end)
+    yield path
+
+
+def _has_extension(key: str) -> bool:
+    return key.lower().endswith(IMAGE_EXTENSIONS)
