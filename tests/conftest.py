@@ -1,0 +1,69 @@
+"""What holds for all tests: few threads, no network, no display."""
+
+import os
+
+# Before torch is imported. Tiny models gain nothing from a second thread, and lose much to it
+# where the cores are busy.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
+os.environ.setdefault('MPLBACKEND', 'Agg')
+os.environ['HF_HUB_OFFLINE'] = '1'
+
+from pathlib import Path  # noqa: E402
+from typing import Callable, Iterator  # noqa: E402
+
+import pytest  # noqa: E402
+from mmengine.utils import ManagerMixin  # noqa: E402
+
+from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def repository() -> Path:
+    """The repository's folder."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope='session')
+def shared() -> Path:
+    """The folder of real data beside the repository, which a clone does not have."""
+    folder = REPOSITORY.parent / 'shared'
+    if not (folder / 'camvid').is_dir():
+        pytest.skip(f'no real data: {folder} is not there')
+    return folder
+
+
+@pytest.fixture(scope='session', autouse=True)
+def cache_folder(tmp_path_factory) -> Path:
+    """Where class embeddings are cached, apart from the user's own."""
+    folder = tmp_path_factory.mktemp('cache')
+    os.environ['MMTADP_CACHE'] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def tiny_pipeline(tmp_path_factory) -> Path:
+    """A diffusers folder with seeded weights; read it, do not change it."""
+    return save_pipeline(tiny_diffusion_model(), tmp_path_factory.mktemp('pipeline') / 'tiny')
+
+
+@pytest.fixture(autouse=True)
+def forget_runs() -> Iterator[Callable[[], None]]:
+    """Ends what mmengine keeps for the whole process: default scope, logs, visualizers.
+
+    Otherwise a test that builds a runner changes those after it: a visualizer of the same name,
+    for example, goes on drawing into the folder of the first. A test with several runs calls it
+    in between.
+    """
+    yield _forget_runs
+    _forget_runs()
+
+
+def _forget_runs() -> None:
+    classes = [ManagerMixin]
+    while classes:
+        cls = classes.pop()
+        classes += cls.__subclasses__()
+        cls._instance_dict.clear()

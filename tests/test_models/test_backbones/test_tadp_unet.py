@@ -1,0 +1,339 @@
+import copy
+import io
+import math
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+from torch.nn import functional as F
+
+from mmtadp.models import TADPUNetBackbone, no_pretrained_weights
+from tests.utils.seeded_weights import seeded_image, seeded_values
+from tests.utils.tiny_model import OUT_CHANNELS
+
+
+def build(pipeline, **kwargs) -> TADPUNetBackbone:
+    return TADPUNetBackbone(pretrained=str(pipeline), **kwargs)
+
+
+def image(height: int, width: int, batch_size: int = 1) -> torch.Tensor:
+    return torch.from_numpy(seeded_values('image', (batch_size, 3, height, width))).clamp(-1, 1)
+
+
+@pytest.mark.parametrize('height, width', [(64, 64), (128, 192), (100, 70), (33, 250), (20, 12)])
+def test_maps_have_the_published_channels_and_strides(tiny_pipeline, height, width):
+    backbone = build(tiny_pipeline)
+    backbone.set_prompts(['a cat'])
+    features = backbone(image(height, width))
+    assert backbone.strides == (8, 16, 32, 64)
+    assert list(backbone.out_channels) == OUT_CHANNELS
+    for feature, channels, stride in zip(features, OUT_CHANNELS, backbone.strides, strict=True):
+        assert feature.shape == (1, channels, math.ceil(height / stride), math.ceil(width / stride))
+
+
+def test_padding_is_of_zeros_right_and_bottom(tiny_pipeline):
+    backbone = build(tiny_pipeline, prompt=dict(type='NullTextPrompt')).eval()
+    kept = build(tiny_pipeline, prompt=dict(type='NullTextPrompt'), keep_padding=True).eval()
+    inputs = image(100, 70)
+    padded = F.pad(inputs, (0, 58, 0, 28))
+    cropped, whole, reference = backbone(inputs), kept(inputs), kept(padded)
+    for small, large, expected, stride in zip(cropped, whole, reference, backbone.strides):
+        assert large.shape[-2:] == (128 // stride, 128 // stride)
+        torch.testing.assert_close(large, expected)
+        torch.testing.assert_close(small, expected[..., : small.shape[2], : small.shape[3]])
+
+
+def test_attention_maps_are_probabilities_of_tokens(tiny_pipeline):
+    backbone = build(tiny_pipeline)
+    backbone.set_prompts(['a cat', 'two dogs on a street'])
+    features = backbone(image(64, 128, 2))
+    maps = backbone.attention_maps(features)
+    assert {stride: tuple(m.shape) for stride, m in maps.items()} == {
+        16: (2, 77, 4, 8),
+        32: (2, 77, 2, 4),
+    }
+    for m in maps.values():
+        assert m.min() >= 0
+        torch.testing.assert_close(m.sum(dim=1), torch.ones(2, *m.shape[-2:]))
+        # Far from uniform, and each image has its own.
+        assert m.max() > 3 / 77
+        assert (m[0] - m[1]).abs().max() > 1e-3
+
+
+def test_an_image_does_not_depend_on_its_batch(tiny_pipeline):
+    backbone = build(tiny_pipeline).eval()
+    inputs = image(64, 64, 2)
+    backbone.set_prompts(['a cat', 'a dog'])
+    both = backbone(inputs)
+    backbone.set_prompts(['a dog'])
+    alone = backbone(inputs[1:])
+    for batched, single in zip(both, alone):
+        torch.testing.assert_close(batched[1:], single, rtol=1e-4, atol=1e-5)
+
+
+def test_the_prompt_matters_and_null_text_is_the_empty_caption(tiny_pipeline):
+    backbone = build(tiny_pipeline).eval()
+    null = build(tiny_pipeline, prompt=dict(type='NullTextPrompt')).eval()
+    inputs = image(64, 64)
+    outputs = {}
+    for caption in ('', 'a cat', 'a dog'):
+        backbone.set_prompts([caption])
+        outputs[caption] = backbone(inputs)[0]
+    torch.testing.assert_close(outputs[''], null(inputs)[0])
+    assert (outputs['a cat'] - outputs['a dog']).abs().max() > 1e-3
+    assert (outputs['a cat'] - outputs['']).abs().max() > 1e-3
+
+
+def test_latents_are_scaled_by_the_factor_of_the_autoencoder(tiny_pipeline):
+    scaled = build(tiny_pipeline).vae
+    raw = build(tiny_pipeline, latent_scaling=False).vae
+    inputs = seeded_image(1, 64)
+    torch.testing.assert_close(scaled(inputs), 0.18215 * raw(inputs))
+
+
+def test_sampled_latents_spread_around_the_mode(tiny_pipeline):
+    mode = build(tiny_pipeline, latent_scaling=False).vae
+    sample = build(tiny_pipeline, latent_scaling=False, latent_sampling='sample').vae
+    inputs = seeded_image(1, 64)
+    torch.manual_seed(0)
+    first, second = sample(inputs), sample(inputs)
+    assert (first - second).abs().max() > 1e-3
+    torch.manual_seed(0)
+    torch.testing.assert_close(sample(inputs), first)
+    mean = torch.stack([sample(inputs) for _ in range(30)]).mean(dim=0)
+    spread = (first - mode(inputs)).abs().mean()
+    assert (mean - mode(inputs)).abs().mean() < 0.4 * spread
+
+
+def test_depth_has_no_attention_maps(tiny_pipeline):
+    backbone = build(tiny_pipeline, use_attn=False)
+    backbone.set_prompts(['a room'])
+    features = backbone(image(64, 64))
+    assert backbone.out_channels == (32, 32, 64, 64)
+    assert [f.shape[1] for f in features] == [32, 32, 64, 64]
+    assert backbone.attention_maps(features) == {}
+
+
+def test_fused_attention_everywhere_but_in_the_layers_whose_maps_are_used(tiny_pipeline):
+    backbone = build(tiny_pipeline)
+    explicit = [
+        name
+        for name, processor in backbone.unet.attn_processors.items()
+        if type(processor).__name__ == 'RecordingAttnProcessor'
+    ]
+    assert len(explicit) == 10
+    assert all('attn2' in name and 'mid_block' not in name for name in explicit)
+    others = {type(p).__name__ for p in backbone.unet.attn_processors.values()}
+    assert others == {'RecordingAttnProcessor', 'AttnProcessor2_0'}
+    with_sdpa = build(tiny_pipeline, use_attn=False)
+    assert {type(p).__name__ for p in with_sdpa.unet.attn_processors.values()} == {
+        'AttnProcessor2_0'
+    }
+
+
+def test_every_trained_parameter_gets_a_gradient(tiny_pipeline):
+    """So that DDP needs no ``find_unused_parameters``."""
+    backbone = build(tiny_pipeline, prompt=dict(type='CaptionPrompt', text_adapter=dict()))
+    backbone.set_prompts(['a cat'])
+    sum(f.sum() for f in backbone(image(64, 64))).backward()
+    trained = [name for name, p in backbone.named_parameters() if p.requires_grad]
+    without = [name for name in trained if backbone.get_parameter(name).grad is None]
+    assert without == []
+    assert not any(name.startswith(('vae.', 'prompt.text_encoder.')) for name in trained)
+    assert any(name.startswith('prompt.text_adapter.') for name in trained)
+    assert not any('conv_out' in name for name, _ in backbone.unet.named_parameters())
+    assert not any('decoder' in name for name, _ in backbone.named_parameters())
+
+
+def test_frozen_parts_stay_as_they_are(tiny_pipeline):
+    backbone = build(tiny_pipeline).train()
+    assert backbone.unet.training
+    assert not any(m.training for m in backbone.vae.modules())
+    assert not any(m.training for m in backbone.prompt.text_encoder.modules())
+    before = copy.deepcopy(backbone.state_dict())
+    optimizer = torch.optim.AdamW(backbone.parameters(), lr=1e-3, weight_decay=0.1)
+    backbone.set_prompts(['a cat'])
+    sum(f.square().mean() for f in backbone(image(64, 64))).backward()
+    optimizer.step()
+    after = backbone.state_dict()
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert all(key.startswith('unet.') for key in changed)
+    assert len(changed) == sum(key.startswith('unet.') for key in before)
+
+
+def test_gradient_checkpointing_changes_nothing_but_memory(tiny_pipeline):
+    gradients = []
+    for with_cp in (False, True):
+        backbone = build(tiny_pipeline, with_cp=with_cp).train()
+        assert backbone.unet.is_gradient_checkpointing == with_cp
+        backbone.set_prompts(['a cat'])
+        sum(f.square().mean() for f in backbone(image(64, 64))).backward()
+        gradients.append({n: p.grad for n, p in backbone.named_parameters() if p.requires_grad})
+        # The recomputation of the backward pass must leave nothing behind.
+        assert backbone._features.recorder.features == {}
+        assert backbone._features.recorder.probabilities == {}
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name])
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_autocast(tiny_pipeline, dtype):
+    backbone = build(tiny_pipeline).eval()
+    inputs = image(64, 64)
+    backbone.set_prompts(['a cat'])
+    expected = backbone(inputs)
+    backbone.set_prompts(['a cat'])
+    with torch.autocast('cpu', dtype=dtype):
+        features = backbone(inputs)
+    tolerance = 0.1 if dtype == torch.bfloat16 else 0.02
+    for feature, reference in zip(features, expected):
+        assert torch.isfinite(feature).all()
+        assert (feature.float() - reference).abs().mean() < tolerance * reference.abs().mean()
+
+
+def test_copies_are_independent(tiny_pipeline):
+    """EMA and test-time augmentation copy models."""
+    backbone = build(tiny_pipeline).eval()
+    backbone.set_prompts(['a cat'])
+    expected = backbone(image(64, 64))
+    clone = copy.deepcopy(backbone)
+    with torch.no_grad():
+        for parameter in backbone.unet.parameters():
+            parameter.zero_()
+    clone.set_prompts(['a cat'])
+    for feature, reference in zip(clone(image(64, 64)), expected):
+        torch.testing.assert_close(feature, reference)
+
+
+def test_state_dict_suffices(tiny_pipeline):
+    backbone = build(tiny_pipeline).eval()
+    file = io.BytesIO()
+    torch.save(backbone.state_dict(), file)
+    file.seek(0)
+    with no_pretrained_weights():
+        empty = build(tiny_pipeline).eval()
+    with pytest.raises(RuntimeError, match='built without weights'):
+        empty(image(64, 64))
+    empty.load_state_dict(torch.load(file, weights_only=True))
+    for model in (backbone, empty):
+        model.set_prompts(['a cat'])
+    for feature, reference in zip(empty(image(64, 64)), backbone(image(64, 64))):
+        assert torch.equal(feature, reference)
+
+
+def test_state_dict_of_another_model_is_refused(tiny_pipeline):
+    state = build(tiny_pipeline).state_dict()
+    classes = build(tiny_pipeline, prompt=dict(type='AverageEOSPrompt', class_names=['a', 'b']))
+    with pytest.raises(ValueError, match=r"lacks 1 of \d+ tensors.*'prompt.embeddings'"):
+        classes.load_state_dict(state, strict=False)
+    three = build(tiny_pipeline, prompt=dict(type='AverageEOSPrompt', class_names=['a', 'b', 'c']))
+    with pytest.raises(ValueError, match=r'\(2, 32\) in it and \(3, 32\) in the model'):
+        three.load_state_dict(classes.state_dict(), strict=False)
+
+
+class TestPrompts:
+    def test_entries_serve_one_forward(self, tiny_pipeline):
+        backbone = build(tiny_pipeline)
+        backbone.set_prompts(['a cat'])
+        backbone(image(64, 64))
+        with pytest.raises(RuntimeError, match='CaptionPromptHook'):
+            backbone(image(64, 64))
+
+    def test_entries_serve_all_windows_of_an_owner(self, tiny_pipeline):
+        backbone = build(tiny_pipeline).eval()
+        backbone.begin_forward()
+        backbone.set_prompts([dict(caption='a cat')])
+        calls = []
+        backbone.prompt.register_forward_hook(lambda *args: calls.append(1))
+        with torch.no_grad():
+            first, second = backbone(image(64, 64))[0], backbone(image(64, 64))[0]
+        torch.testing.assert_close(first, second)
+        assert len(calls) == 1, 'the windows of an image share the embedded prompt'
+        backbone.end_forward()
+        with pytest.raises(RuntimeError, match='no prompts were set'):
+            backbone(image(64, 64))
+
+    def test_failed_forward_forgets(self, tiny_pipeline):
+        backbone = build(tiny_pipeline)
+        backbone.set_prompts(['a cat', 'a dog'])
+        with pytest.raises(RuntimeError, match='2 images for a batch of 1'):
+            backbone(image(64, 64))
+        with pytest.raises(RuntimeError, match='no prompts were set'):
+            backbone(image(64, 64))
+
+    @pytest.mark.parametrize('sample', [dict(img_path='a.png'), dict(caption=None)])
+    def test_missing_key(self, tiny_pipeline, sample):
+        backbone = build(tiny_pipeline)
+        backbone.set_prompts([sample])
+        with pytest.raises(RuntimeError, match='CaptionLoadTransform.*meta_keys'):
+            backbone(image(64, 64))
+
+    def test_a_single_string_is_no_list(self, tiny_pipeline):
+        with pytest.raises(TypeError, match='one entry per image'):
+            build(tiny_pipeline).set_prompts('a cat')
+
+    def test_prompts_that_need_nothing(self, tiny_pipeline):
+        backbone = build(tiny_pipeline, prompt=dict(type='NullTextPrompt'))
+        assert backbone(image(64, 64, 2))[0].shape[0] == 2
+
+
+class TestBadInput:
+    @pytest.mark.parametrize('value', [float('nan'), float('inf')])
+    def test_not_finite(self, tiny_pipeline, value):
+        backbone = build(tiny_pipeline)
+        backbone.set_prompts(['a', 'b'])
+        inputs = image(64, 64, 2)
+        inputs[1, 0, 3, 3] = value
+        with pytest.raises(ValueError, match=r'image\(s\) \[1\].*NaN or infinity'):
+            backbone(inputs)
+
+    def test_shape(self, tiny_pipeline):
+        with pytest.raises(ValueError, match=r'\(N, 3, H, W\), got \(1, 1, 64, 64\)'):
+            build(tiny_pipeline)(torch.zeros(1, 1, 64, 64))
+
+    @pytest.mark.parametrize(
+        'kwargs, message',
+        [
+            (dict(timestep=1000), 'timestep must be in 0 to 999, got 1000'),
+            (dict(latent_sampling='mean'), "got 'mean'"),
+            (dict(prompt=dict(type='Caption')), 'Caption is not in the mmtadp::prompt registry'),
+        ],
+    )
+    def test_arguments(self, tiny_pipeline, kwargs, message):
+        with pytest.raises((ValueError, KeyError), match=message):
+            build(tiny_pipeline, **kwargs)
+
+    def test_typos_are_not_swallowed(self, tiny_pipeline):
+        with pytest.raises(TypeError, match='timesteps'):
+            build(tiny_pipeline, timesteps=1)
+
+
+def segmentor(pipeline, in_channels) -> dict:
+    return dict(
+        type='mmseg.EncoderDecoder',
+        backbone=dict(type='mmtadp.TADPUNetBackbone', pretrained=str(pipeline)),
+        neck=dict(type='mmseg.FPN', in_channels=in_channels, out_channels=8, num_outs=4),
+        decode_head=dict(
+            type='mmseg.FPNHead',
+            in_channels=[8] * 4,
+            in_index=[0, 1, 2, 3],
+            feature_strides=[4, 8, 16, 32],
+            channels=8,
+            num_classes=2,
+        ),
+    )
+
+
+def test_neck_is_checked_when_the_model_is_built(tiny_pipeline):
+    MODELS.build(segmentor(tiny_pipeline, OUT_CHANNELS))
+    with pytest.raises(ValueError, match=r'in_channels=\[32, 109, 141, 64\]'):
+        MODELS.build(segmentor(tiny_pipeline, [32, 109, 109, 64]))
+
+
+def test_names_resolve_from_the_registries_of_mmseg_and_mmdet(tiny_pipeline):
+    from mmdet.registry import MODELS as MMDET_MODELS
+    from mmseg.registry import MODELS as MMSEG_MODELS
+
+    for registry in (MODELS, MMSEG_MODELS, MMDET_MODELS):
+        for name in ('mmtadp.TADPUNetBackbone', 'TADPUNetBackbone'):
+            assert registry.get(name) is TADPUNetBackbone
