@@ -67,3 +67,11 @@ def _forget_runs() -> None:
         cls = classes.pop()
         classes += cls.__subclasses__()
         cls._instance_dict.clear()
+
+
+@pytest.fixture(scope='session')
+def tiny_images(tmp_path_factory) -> Path:
+    """A few small images with masks and captions in ADE20K's layout."""
+    from tests.utils.tiny_runs import write_images
+
+    return write_images(tmp_path_factory.mktemp('images'))
