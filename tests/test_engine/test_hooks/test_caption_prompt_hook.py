@@ -30,8 +30,8 @@ def seen(monkeypatch):
 
 
 def run(config) -> Runner:
-    # A runner of the same name would be found in mmengine's registry of instances.
-    config.experiment_name = config.work_dir.replace('/', '_')
+    # mmengine finds runners and visualizers of the same name again within a process.
+    config.experiment_name = config.visualizer.name = config.work_dir.replace('/', '_')
     return Runner.from_cfg(config)
 
 
@@ -199,7 +199,7 @@ class TestInstall:
     def test_a_failed_forward_leaves_no_prompts(self, tiny_pipeline, tiny_images, tmp_path):
         from mmseg.structures import SegDataSample
 
-        model = install_prompt_hooks(self.segmentor(tiny_pipeline, tiny_images, tmp_path))
+        model = install_prompt_hooks(self.segmentor(tiny_pipeline, tiny_images, tmp_path)).eval()
         samples = [SegDataSample(metainfo=dict(caption='a cat'))]
         with pytest.raises(ValueError, match='NaN'):
             model(torch.full((1, 3, 64, 64), float('nan')), samples, mode='tensor')
