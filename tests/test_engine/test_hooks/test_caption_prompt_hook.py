@@ -115,6 +115,7 @@ def test_resume_continues_as_if_uninterrupted(tiny_pipeline, tiny_images, tmp_pa
         model__decode_head__dropout_ratio=0.0,
         train_dataloader__dataset__pipeline__3__prob=0.0,
         optim_wrapper__optimizer__lr=1e-2,
+        param_scheduler=[dict(type='PolyLR', power=1.0, by_epoch=False, begin=0, end=5)],
     )
 
     def losses(folder):
