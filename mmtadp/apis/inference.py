@@ -74,10 +74,7 @@ def inference_model(
     pipeline = _inference_pipeline(model.cfg, images, with_captions=captions is not None)
     results = []
     for index, image in enumerate(images):
-        if isinstance(image, np.ndarray):
-            sample = dict(img=image)
-        else:
-            sample = dict(img_path=str(image))
+        sample = dict(img=image) if isinstance(image, np.ndarray) else dict(img_path=str(image))
         if captions is not None:
             sample['caption'] = captions[index]
         packed = pipeline(sample)

@@ -110,7 +110,9 @@ def test_published_warm_up():
     wrapper = build_optim_wrapper(
         parameter, dict(type='OptimWrapper', optimizer=config.optim_wrapper.optimizer)
     )
-    schedulers = [PARAM_SCHEDULERS.build(dict(optimizer=wrapper, **s)) for s in config.param_scheduler]
+    schedulers = [
+        PARAM_SCHEDULERS.build(dict(optimizer=wrapper, **s)) for s in config.param_scheduler
+    ]
     rates = []
     for _ in range(4000):
         rates.append(wrapper.param_groups[0]['lr'])

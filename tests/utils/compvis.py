@@ -73,7 +73,9 @@ def _unet_key(key: str, layers: int, unet: nn.Module) -> str:
                 'attentions': (group + layer, 1),
                 'downsamplers': (group + layers, 0),
             }[kind]
-            key = f'input_blocks.{index}.{slot}.{rest.replace("conv.", "op.", 1) if kind == "downsamplers" else rest}'
+            if kind == 'downsamplers':
+                rest = rest.replace('conv.', 'op.', 1)
+            key = f'input_blocks.{index}.{slot}.{rest}'
         else:
             group = block * (layers + 1)
             index, slot = {
@@ -83,7 +85,9 @@ def _unet_key(key: str, layers: int, unet: nn.Module) -> str:
             }[kind]
             key = f'output_blocks.{index}.{slot}.{rest}'
     for old, new in _RESNET.items():
-        key = re.sub(rf'((?:input|output)_blocks\.\d+\.0|middle_block\.[02])\.{old}\.', rf'\1.{new}.', key)
+        key = re.sub(
+            rf'((?:input|output)_blocks\.\d+\.0|middle_block\.[02])\.{old}\.', rf'\1.{new}.', key
+        )
     return key
 
 

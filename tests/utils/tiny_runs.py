@@ -50,9 +50,7 @@ def tiny_config(
         ann_file = str(data / 'captions.json')
         load.insert(0, dict(type='mmtadp.CaptionLoadTransform', ann_file=ann_file))
     pack = dict(type='PackSegInputs', meta_keys=meta_keys)
-    pipelines = dict(
-        train=[*load, dict(type='RandomFlip', prob=0.5), pack], val=[*load, pack]
-    )
+    pipelines = dict(train=[*load, dict(type='RandomFlip', prob=0.5), pack], val=[*load, pack])
     for split, folder in (('train', 'training'), ('val', 'validation')):
         dataloader = config[f'{split}_dataloader']
         dataloader.update(num_workers=0, persistent_workers=False, batch_size=1)

@@ -87,7 +87,9 @@ class TADPUNetBackbone(BaseModule):
             self.unet.enable_gradient_checkpointing()
         self.vae = LatentEncoder(model.vae, latent_scaling, latent_sampling)
         # The registry of prompts has this scope only, whichever package runs the config.
-        self.prompt = PROMPTS.build(dict(_scope_='mmtadp', **prompt), default_args=dict(model=model))
+        self.prompt = PROMPTS.build(
+            dict(_scope_='mmtadp', **prompt), default_args=dict(model=model)
+        )
         self._check_widths(pretrained)
 
         self._features = UNetFeatures(self.unet, use_attn)
@@ -250,7 +252,7 @@ class TADPUNetBackbone(BaseModule):
             if missing:
                 source = sample.get('img_path', f'image {index} of the batch')
                 raise RuntimeError(
-                    f"{name} needs {missing} of {source}, whose metainfo has {sorted(sample)}. "
+                    f'{name} needs {missing} of {source}, whose metainfo has {sorted(sample)}. '
                     "The pipeline must add it (`dict(type='mmtadp.CaptionLoadTransform', "
                     'ann_file=...)` adds a caption), and the `meta_keys` of `PackSegInputs` or '
                     '`PackDetInputs` must list it.'

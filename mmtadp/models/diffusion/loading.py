@@ -153,8 +153,8 @@ def _from_hub(hub_id: str, weights_follow: bool) -> DiffusionModel:
         )
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         raise ConnectionError(
-            f"pretrained='{hub_id}' is no local folder or file, and cannot be fetched from the hub "
-            f'({str(error).splitlines()[0]}). On a machine with a network run `hf download '
+            f"pretrained='{hub_id}' is no local folder or file, and cannot be fetched from the "
+            f'hub ({str(error).splitlines()[0]}). On a machine with a network run `hf download '
             f"{hub_id} --local-dir DIR`, copy DIR here and set pretrained='DIR'."
         ) from error
     _check_pipeline(Path(folder))

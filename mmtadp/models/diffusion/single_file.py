@@ -42,7 +42,7 @@ def read_single_file(path: Path) -> Dict[str, Tensor]:
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
         raise ValueError(
             f"pretrained='{path}' cannot be read as weights alone ({error}). Use the "
-            "`.safetensors` release of the model, or a diffusers folder; mmtadp never executes "
+            '`.safetensors` release of the model, or a diffusers folder; mmtadp never executes '
             'code from a checkpoint.'
         ) from error
     return checkpoint.get('state_dict', checkpoint)

@@ -75,4 +75,3 @@ class FixedPrompt(BasePrompt):
 
     def embed(self, samples: List[Dict], batch_size: int) -> Tensor:
         return self.embeddings.expand(batch_size, -1, -1)
-

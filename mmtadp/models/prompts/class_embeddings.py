@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import List, Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -49,32 +49,41 @@ def cache_folder() -> Path:
     return Path(os.environ.get('MMTADP_CACHE', '~/.cache/mmtadp')).expanduser()
 
 
-def cached_average_eos(
-    encoder: TextEncoder, class_names: Sequence[str], folder: Optional[Path] = None
-) -> Tensor:
+def cached_average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tensor:
     """:func:`average_eos`, computed once per text encoder and list of class names.
 
     Args:
         encoder (TextEncoder): The text encoder.
         class_names (Sequence[str]): C class names.
-        folder (Path, optional): The cache. Defaults to :func:`cache_folder`.
 
     Returns:
-        Tensor: (C, D) on the encoder's device.
+        Tensor: (C, D) in host memory.
     """
-    folder = folder or cache_folder()
-    digest = _digest(encoder, class_names)
-    path = folder / 'class_embeddings' / f'average_eos-{digest[:16]}.safetensors'
+    path = cached_file(encoder, class_names)
     if path.is_file():
         return load_file(path)['embeddings']
     print_log(
-        f'averaging EOS embeddings of {len(class_names)} classes over {len(templates())} templates; '
-        f'done once, kept in {path}',
+        f'averaging EOS embeddings of {len(class_names)} classes over {len(templates())} '
+        f'templates; done once, kept in {path}',
         logger='current',
     )
     embeddings = average_eos(encoder, class_names).contiguous().cpu()
     save_class_embeddings(path, embeddings, class_names)
     return embeddings
+
+
+def cached_file(encoder: TextEncoder, class_names: Sequence[str]) -> Path:
+    """Where :func:`cached_average_eos` keeps these classes' embeddings by this encoder."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps([list(class_names), templates(), MAX_LENGTH]).encode())
+    digest.update(json.dumps(encoder.tokenizer(list(class_names)).input_ids).encode())
+    digest.update(encoder.model.config.hidden_act.encode())
+    digest.update(str(encoder.model.config.num_attention_heads).encode())
+    for name, tensor in encoder.model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy())
+    folder = cache_folder() / 'class_embeddings'
+    return folder / f'average_eos-{digest.hexdigest()[:16]}.safetensors'
 
 
 def save_class_embeddings(path: Path, embeddings: Tensor, class_names: Sequence[str]) -> None:
@@ -92,16 +101,3 @@ def save_class_embeddings(path: Path, embeddings: Tensor, class_names: Sequence[
         temporary = file.name
     save_file({'embeddings': embeddings}, temporary, metadata)
     os.replace(temporary, path)
-
-
-def _digest(encoder: TextEncoder, class_names: Sequence[str]) -> str:
-    """Fingerprint of everything that the embeddings depend on."""
-    digest = hashlib.sha256()
-    digest.update(json.dumps([list(class_names), templates(), MAX_LENGTH]).encode())
-    digest.update(json.dumps(encoder.tokenizer(list(class_names)).input_ids).encode())
-    digest.update(encoder.model.config.hidden_act.encode())
-    digest.update(str(encoder.model.config.num_attention_heads).encode())
-    for name, tensor in encoder.model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy())
-    return digest.hexdigest()

@@ -28,7 +28,12 @@ def test_maps_have_the_published_channels_and_strides(tiny_pipeline, height, wid
     assert backbone.strides == (8, 16, 32, 64)
     assert list(backbone.out_channels) == OUT_CHANNELS
     for feature, channels, stride in zip(features, OUT_CHANNELS, backbone.strides, strict=True):
-        assert feature.shape == (1, channels, math.ceil(height / stride), math.ceil(width / stride))
+        assert feature.shape == (
+            1,
+            channels,
+            math.ceil(height / stride),
+            math.ceil(width / stride),
+        )
 
 
 def test_padding_is_of_zeros_right_and_bottom(tiny_pipeline):

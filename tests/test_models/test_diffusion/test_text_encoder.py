@@ -91,7 +91,8 @@ def test_frozen(encoder):
 def test_long_captions_are_truncated_counted_and_said_once(encoder, monkeypatch):
     said = []
     monkeypatch.setattr(
-        'mmtadp.models.diffusion.text_encoder.print_log', lambda message, **kw: said.append(message)
+        'mmtadp.models.diffusion.text_encoder.print_log',
+        lambda message, **kw: said.append(message),
     )
     long = ' '.join(['cat'] * 100)
     embedding = encoder([long, 'a dog'])
