@@ -1,6 +1,8 @@
 """What holds for all tests: few threads, no network, no display."""
 
 import os
+import sys
+import tempfile
 
 # Before torch is imported. Tiny models gain nothing from a second thread, and lose much to it
 # where the cores are busy.
@@ -18,6 +20,12 @@ from mmengine.utils import ManagerMixin  # noqa: E402
 from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Processes that a test spawns import it as `tests.…`. Were the repository itself on the path, its
+# mmtadp would hide an installed one, and some package of the onedl set installs `tests`, too.
+_PATH = tempfile.TemporaryDirectory()
+Path(_PATH.name, 'tests').symlink_to(REPOSITORY / 'tests')
+sys.path.insert(0, _PATH.name)
 
 
 @pytest.fixture(scope='session')

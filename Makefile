@@ -1,0 +1,41 @@
+# The two commands are `make demo` and `make test`; each does its set-up by itself. Variables:
+#   PYTHON=/path/to/python3.11   the interpreter to make the environments with
+#   TORCH='torch==...'           another build of torch, e.g. for your CUDA; remembered
+#   MAX_JOBS=4                   compiler processes that build mmcv
+#   ARGS='-k captions'           more arguments for pytest
+VENV := .venv
+VENV_UPSTREAM := .venv-upstream
+
+# What runs the set-up program may be any Python 3; it looks for the one that mmtadp needs.
+ANY_PYTHON := $(firstword $(foreach name,python3 python3.11 python3.12 python,$(shell command -v $(name) 2>/dev/null)) $(PYTHON))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-upstream lint setup setup-upstream clean
+
+help:
+	@echo 'make demo           train, test and draw TADP on generated scenes'
+	@echo 'make test           run the tests with the onedl set of mm packages, in $(VENV)'
+	@echo "make test-upstream  run them with OpenMMLab's own, in $(VENV_UPSTREAM)"
+	@echo 'make lint           check style'
+	@echo 'make clean          remove the environments and all builds; data/ and work_dirs/ stay'
+
+demo: setup
+	$(VENV)/bin/python tools/demo.py
+
+test: setup
+	$(VENV)/bin/pytest $(ARGS)
+
+test-upstream: setup-upstream
+	$(VENV_UPSTREAM)/bin/pytest $(ARGS)
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+setup setup-upstream:
+	@test -n '$(ANY_PYTHON)' || { echo 'No Python found: install Python 3.11 or 3.12.'; exit 1; }
+	@$(ANY_PYTHON) tools/setup_env $(if $(filter setup,$@),onedl $(VENV),openmmlab $(VENV_UPSTREAM))
+
+clean:
+	rm -rf $(VENV) $(VENV_UPSTREAM) build dist *.egg-info mmtadp/.mim .pytest_cache .ruff_cache
+	find configs mmtadp tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,16 @@
+"""TADP: text-to-image diffusion models as backbones for mmsegmentation and mmdetection."""
+
+from .dependencies import check_dependencies
+
+# Before anything that imports what is checked.
+check_dependencies()
+
+from .compat import register_checkpoint_classes, register_config_packages  # noqa: E402
+
+register_config_packages()
+register_checkpoint_classes()
+
+from . import datasets, engine, models  # noqa: E402
+from .version import __version__  # noqa: E402
+
+__all__ = ['__version__', 'datasets', 'engine', 'models']

@@ -1,0 +1,267 @@
+"""From the arguments of ``tools/train.py`` and ``tools/test.py`` to a stock runner.
+
+Both take configs of mmsegmentation and of mmdetection; ``default_scope`` says which one it is.
+"""
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import List, Optional, Union
+
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmtadp.models.diffusion import no_pretrained_weights
+
+LAST_CHECKPOINT = 'last_checkpoint'
+
+
+class UsageError(ValueError):
+    """Arguments, config and files do not go together; the message says what to do."""
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what training and testing have in common."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--work-dir',
+        help="folder of logs, checkpoints and results; by default the config's work_dir, or else "
+        'work_dirs/ and the name of the config',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings that override the config: key=value pairs, nested as in '
+        "model.backbone.with_cp=True; lists as key=a,b or key='[(a,b),(c,d)]' without spaces",
+    )
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
+    # `torch.distributed.launch`, which mim uses, passes one or the other, by its version.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Reads the config and applies the common arguments.
+
+    Args:
+        args (Namespace): Parsed arguments.
+
+    Returns:
+        Config: With ``work_dir`` and ``launcher`` set.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
+    return cfg
+
+
+def use_amp(cfg: Config) -> None:
+    """Turns automatic mixed precision on.
+
+    Raises:
+        UsageError: If the config's optimizer wrapper is one that AMP does not go with.
+    """
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper == 'AmpOptimWrapper':
+        print_log('The config has AMP on already.', logger='current', level=logging.WARNING)
+        return
+    if wrapper != 'OptimWrapper':
+        raise UsageError(
+            f"--amp replaces optim_wrapper.type 'OptimWrapper', the config has {wrapper!r}: leave "
+            'out --amp, or set the wrapper in the config.'
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def find_checkpoints(work_dir: Union[str, Path]) -> List[Path]:
+    """Checkpoints of earlier runs in a work directory, by name."""
+    return sorted(Path(work_dir).glob('*.pth'))
+
+
+def last_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
+    """The checkpoint that a run saved last, or None.
+
+    mmengine writes its path as it was seen from the working directory then; what counts is its
+    name, so that work directories can be moved.
+    """
+    pointer = Path(work_dir) / LAST_CHECKPOINT
+    if not pointer.is_file():
+        return None
+    checkpoint = Path(work_dir) / Path(pointer.read_text().strip()).name
+    return checkpoint if checkpoint.exists() else None
+
+
+def set_resume(cfg: Config, resume: str) -> None:
+    """Makes the run continue another one.
+
+    Args:
+        cfg (Config): With ``work_dir``.
+        resume (str): A checkpoint, or 'auto' for the last one of the work directory.
+
+    Raises:
+        UsageError: If there is no such checkpoint.
+    """
+    checkpoint = last_checkpoint(cfg.work_dir) if resume == 'auto' else Path(resume)
+    if checkpoint is None:
+        found = ', '.join(path.name for path in find_checkpoints(cfg.work_dir)) or 'none'
+        raise UsageError(
+            f'--resume: {cfg.work_dir} has no checkpoint that {LAST_CHECKPOINT} points to (there: '
+            f'{found}). Start without --resume, name the right --work-dir, or name the checkpoint '
+            'with --resume PATH.'
+        )
+    check_checkpoint(str(checkpoint))
+    cfg.resume = True
+    # With load_from unset mmengine looks by itself, with a config's own it would resume that.
+    cfg.load_from = str(checkpoint)
+
+
+def protect_results(cfg: Config, overwrite: bool) -> None:
+    """Sees to it that a new run does not mix with an earlier one unasked.
+
+    Args:
+        cfg (Config): With ``work_dir``.
+        overwrite (bool): Whether it was asked for.
+
+    Raises:
+        UsageError: If the work directory has checkpoints and it was not.
+    """
+    checkpoints = find_checkpoints(cfg.work_dir)
+    if checkpoints and not overwrite:
+        raise UsageError(
+            f'{cfg.work_dir} holds the checkpoints of an earlier run, such as '
+            f'{checkpoints[-1].name}. Continue it with --resume, write elsewhere with --work-dir, '
+            'or replace its files with --overwrite.'
+        )
+    # Else, were this run interrupted early, --resume would continue the earlier one.
+    (Path(cfg.work_dir) / LAST_CHECKPOINT).unlink(missing_ok=True)
+
+
+def check_checkpoint(checkpoint: str) -> None:
+    """Checks that a checkpoint is there, before a model is built for it.
+
+    Raises:
+        UsageError: If it is a path where no file is.
+    """
+    path = Path(checkpoint)
+    if '://' in checkpoint or path.is_file():
+        return
+    found = ', '.join(p.name for p in find_checkpoints(path.parent)) or 'no .pth file'
+    raise UsageError(f'the checkpoint {checkpoint} does not exist; {path.parent} holds {found}.')
+
+
+def use_tta(cfg: Config) -> None:
+    """Turns test-time augmentation on.
+
+    Raises:
+        UsageError: If the config says nothing about it.
+    """
+    missing = [key for key in ('tta_model', 'tta_pipeline') if cfg.get(key) is None]
+    if missing:
+        raise UsageError(
+            f'--tta: the config has no {" and no ".join(missing)}. Add `tta_model = '
+            "dict(type='SegTTAModel')` (or 'DetTTAModel') and, as `tta_pipeline`, the test "
+            "pipeline with its last transforms inside `dict(type='TestTimeAug', "
+            'transforms=[...])`, the packing one with the same meta_keys.'
+        )
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+
+
+def draw_to(cfg: Config, folder: str) -> None:
+    """Makes the test draw its predictions.
+
+    Args:
+        cfg (Config): Of mmseg, which draws to ``folder``/vis_data, or of mmdet, which draws to
+            ``folder`` inside the run's folder of the work directory.
+        folder (str): A folder.
+
+    Raises:
+        UsageError: If the config has no visualization hook, or is of another package.
+    """
+    hook = cfg.get('default_hooks', {}).get('visualization')
+    if hook is None:
+        raise UsageError(
+            '--show-dir: the config has no visualization hook. Add to `default_hooks` '
+            "`visualization=dict(type='SegVisualizationHook')` (or 'DetVisualizationHook')."
+        )
+    hook.draw = True
+    if _scope(cfg) == 'mmseg':
+        hook.interval = 1  # upstream's set otherwise draws every 50th image, onedl all of them
+        cfg.visualizer.save_dir = folder
+    else:
+        hook.test_out_dir = folder
+
+
+def save_predictions_to(cfg: Config, target: str) -> None:
+    """Makes the test save its predictions.
+
+    Args:
+        cfg (Config): Of mmseg or mmdet.
+        target (str): For mmseg a folder, of one png per image; for mmdet a ``.pkl`` file.
+
+    Raises:
+        UsageError: If the target does not suit the package.
+    """
+    evaluators = cfg.test_evaluator
+    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    if _scope(cfg) == 'mmseg':
+        for evaluator in evaluators:
+            evaluator.update(output_dir=target, keep_results=True)
+    elif not target.endswith(('.pkl', '.pickle')):
+        raise UsageError(f'--out of an mmdet config must be a .pkl or .pickle file, got {target}')
+    else:
+        evaluators.append(dict(type='mmdet.DumpDetResults', out_file_path=target))
+    cfg.test_evaluator = evaluators
+
+
+def _scope(cfg: Config) -> str:
+    scope = cfg.get('default_scope')
+    if scope not in ('mmseg', 'mmdet'):
+        raise UsageError(f"the config's default_scope must be 'mmseg' or 'mmdet', got {scope!r}")
+    return scope
+
+
+def build_runner(cfg: Config, weights_follow: bool) -> Runner:
+    """Builds the runner that a config asks for.
+
+    Args:
+        cfg (Config): The config.
+        weights_follow (bool): A checkpoint of mmtadp is loaded next, which holds all weights, so
+            that pretrained ones need not be read.
+
+    Returns:
+        Runner: mmengine's, or that of ``runner_type``.
+    """
+    with no_pretrained_weights() if weights_follow else nullcontext():
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def say_how_to_resume(work_dir: str) -> None:
+    """After Ctrl-C, prints the command that continues the run."""
+    if not is_main_process():
+        return
+    checkpoint = last_checkpoint(work_dir)
+    if checkpoint is None:
+        print('\nInterrupted before the first checkpoint, so there is nothing to resume.')
+        return
+    words = [word for word in sys.argv if word != '--overwrite']
+    if '--resume' not in words:
+        words.append('--resume')
+    print(f'\nInterrupted. To continue from {checkpoint}:\n  {shlex.join(["python", *words])}')
