@@ -9,6 +9,9 @@ from torch import Tensor
 class FeatureRecorder:
     """What one pass through a U-Net leaves behind, by level (0 is the highest resolution).
 
+    Args:
+        attn_grad (bool): Whether the probabilities stay in the autograd graph.
+
     Attributes:
         features (Dict[int, Tensor]): Level to feature map, (N, C, h, w).
         probabilities (Dict[int, List[Tensor]]): Level to one tensor per cross-attention layer:
@@ -17,7 +20,8 @@ class FeatureRecorder:
             of the U-Net once more in the backward pass, which must leave nothing behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, attn_grad: bool) -> None:
+        self.attn_grad = attn_grad
         self.active = False
         self.clear()
 
@@ -83,7 +87,8 @@ class RecordingAttnProcessor:
         value = attn.head_to_batch_dim(attn.to_v(encoder_hidden_states))
         probabilities = attn.get_attention_scores(query, key, attention_mask)
         if self.recorder.active:
-            by_head = probabilities.unflatten(0, (-1, attn.heads))
+            kept = probabilities if self.recorder.attn_grad else probabilities.detach()
+            by_head = kept.unflatten(0, (-1, attn.heads))
             self.recorder.probabilities.setdefault(self.level, []).append(by_head.mean(dim=1))
         hidden_states = attn.batch_to_head_dim(probabilities @ value)
         for layer in attn.to_out:

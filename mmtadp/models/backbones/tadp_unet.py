@@ -42,6 +42,9 @@ class TADPUNetBackbone(BaseModule):
             published code does when it scales.
         use_attn (bool): Concatenate the cross-attention maps behind the features at the second
             and third resolution. False for depth.
+        attn_grad (bool): Let the loss reach the U-Net through the maps too. The published code
+            does not: its transformer blocks run inside a checkpoint function that cuts the graph
+            of what they store. The paper does not say.
         timestep (int): Timestep t that the U-Net is told, 0 to 999. The published code uses 1, the
             paper writes 0.
         with_cp (bool): Gradient checkpointing: less memory in training, more time.
@@ -69,6 +72,7 @@ class TADPUNetBackbone(BaseModule):
         latent_scaling: bool = True,
         latent_sampling: str = 'mode',
         use_attn: bool = True,
+        attn_grad: bool = False,
         timestep: int = 1,
         with_cp: bool = False,
         keep_padding: bool = False,
@@ -92,7 +96,7 @@ class TADPUNetBackbone(BaseModule):
         )
         self._check_widths(pretrained)
 
-        self._features = UNetFeatures(self.unet, use_attn)
+        self._features = UNetFeatures(self.unet, use_attn, attn_grad)
         channels = list(self._features.channels)
         for level in self._features.map_levels:
             channels[level] += self.prompt.num_tokens

@@ -26,18 +26,21 @@ class UNetFeatures:
         unet (UNet2DConditionModel): Changed in place: output layers removed, hooks and processors
             installed.
         use_attn (bool): Concatenate the maps behind the features of their resolution.
+        attn_grad (bool): Let gradients flow through the maps into the U-Net.
 
     Raises:
         TypeError: If ``unet`` is no ``UNet2DConditionModel``.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, use_attn: bool = True) -> None:
+    def __init__(
+        self, unet: UNet2DConditionModel, use_attn: bool = True, attn_grad: bool = False
+    ) -> None:
         if not isinstance(unet, UNet2DConditionModel):
             raise TypeError(
                 f'the U-Net must be a diffusers UNet2DConditionModel, got {type(unet).__name__}'
             )
         self.unet = unet
-        self.recorder = FeatureRecorder()
+        self.recorder = FeatureRecorder(attn_grad)
         self.map_levels: Tuple[int, ...] = ()
         unet.conv_norm_out = None
         unet.conv_out = nn.Identity()
