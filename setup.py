@@ -113,6 +113,7 @@ setup(
     python_requires='>=3.11,<3.13',
     install_requires=[
         *DEPENDENCIES['CORE'].values(),
+        'huggingface_hub',
         'numpy>=2',
         'packaging',
         'safetensors',

@@ -5,9 +5,14 @@ from .dependencies import check_dependencies
 # Before anything that imports what is checked.
 check_dependencies()
 
-from .compat import register_checkpoint_classes, register_config_packages  # noqa: E402
+from .compat import (  # noqa: E402
+    keep_default_scope,
+    register_checkpoint_classes,
+    register_config_packages,
+)
 
 register_config_packages()
+keep_default_scope()
 register_checkpoint_classes()
 
 from . import datasets, engine, models  # noqa: E402

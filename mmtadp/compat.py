@@ -1,16 +1,17 @@
 """What makes mmengine work the same in both sets of mm packages.
 
-``import mmtadp`` calls the two ``register_*`` functions.
+``import mmtadp`` calls the three functions that change settings of mmengine or torch.
 """
 
 import os
 from contextlib import contextmanager
 from importlib import metadata
 from pickle import UnpicklingError
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Optional, Tuple
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
 
@@ -32,6 +33,23 @@ def register_config_packages() -> None:
             metadata.distribution(MODULE2PACKAGE[module])
         except metadata.PackageNotFoundError:
             MODULE2PACKAGE[module] = module
+
+
+def keep_default_scope() -> None:
+    """Makes what is inherited through ``mmtadp::`` build in the config's own ``default_scope``.
+
+    mmengine marks everything inherited through ``package::`` with that package's scope. The
+    configs of mmtadp are configs of mmseg and mmdet, whose modules it would then look for in
+    mmtadp's registries. There is no setting for this, so the function that tells the scope of a
+    base is wrapped.
+    """
+    get_cfg_path = Config._get_cfg_path
+
+    def without_our_scope(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+        path, scope = get_cfg_path(cfg_path, filename)
+        return path, None if scope == 'mmtadp' else scope
+
+    Config._get_cfg_path = staticmethod(without_our_scope)
 
 
 def register_checkpoint_classes() -> None:

@@ -34,6 +34,18 @@ def test_bases_of_packages_resolve(base, key, tmp_path):
     assert key in Config.fromfile(config)
 
 
+def test_what_is_inherited_keeps_its_default_scope(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(
+        "_base_ = 'mmtadp::tadp/tadp40_ade20k_80k.py'\n"
+        'train_pipeline = [*_base_.train_pipeline]\n'
+    )
+    assert '_scope_' not in Config.fromfile(config).pretty_text
+    # Others' are marked as ever.
+    config.write_text("_base_ = 'mmseg::_base_/models/fpn_r50.py'\n")
+    assert Config.fromfile(config).model._scope_ == 'mmseg'
+
+
 def test_mappings_of_other_packages_stay():
     before = dict(MODULE2PACKAGE)
     register_config_packages()
