@@ -13,6 +13,15 @@ from mmtadp.datasets.shapescenes import (
     visible_boxes,
 )
 
+IMAGE_HASHES = {
+    'day': 'e8d5c59d76760dbe',
+    'night': '511739824bf0adf6',
+    'watercolour': '7e5c213c22a0237c',
+    'comic': '6a9c3f0df3106d33',
+}
+MASK_HASH = '28040ef13200e37c'
+DEPTH_HASH = '685be25483f3eba6'
+
 
 def digest(array: np.ndarray) -> str:
     return hashlib.sha256(array.tobytes()).hexdigest()[:16]

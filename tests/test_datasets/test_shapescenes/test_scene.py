@@ -25,16 +25,16 @@ def test_classes():
 def test_shapes_fill_their_unit_frame(name):
     points = np.concatenate([o for layer in class_layers()[name] for o in layer.outlines])
     assert abs(points[:, 0]).max() <= 0.55
-    assert -0.05 <= points[:, 1].min() and 0.85 <= points[:, 1].max() <= 1.05
+    assert points[:, 1].min() >= -0.05 and 0.85 <= points[:, 1].max() <= 1.05
     assert 0.35 <= class_width(name) <= 1.0
 
 
 def test_draws_are_the_frozen_stream():
     """Values of MT19937 seeded with an array, which numpy never changes."""
     draws = Draws(0, 0, 7)
-    assert [draws.integer(0, 999) for _ in range(4)] == FROZEN
-    assert [round(v, 6) for v in (draws.uniform(), draws.uniform(2, 3))] == FROZEN_UNIFORM
-    assert draws.noise(2, 2).tolist() == FROZEN_NOISE
+    assert [draws.integer(0, 999) for _ in range(4)] == [218, 11, 145, 928]
+    assert [round(v, 6) for v in (draws.uniform(), draws.uniform(2, 3))] == [0.017852, 2.38549]
+    assert draws.noise(2, 2).tolist() == [[232, 214], [111, 42]]
 
 
 def test_scenes_depend_on_every_number_of_the_seed():

@@ -1,0 +1,18 @@
+# The tiny pipeline that tools/demo.py builds: an untrained U-Net of 5 M parameters, factor 8.
+_base_ = 'tadp_fpn_sd15.py'
+norm_cfg = dict(type='BN', requires_grad=True)
+model = dict(
+    data_preprocessor=dict(size=(128, 128)),
+    # An untrained U-Net has to learn what to attend to, so the loss reaches it through the maps.
+    backbone=dict(pretrained='data/shapescenes/tiny_pipeline', attn_grad=True),
+    neck=dict(in_channels=[32, 141, 173, 128], out_channels=64),
+    decode_head=dict(
+        in_channels=[64, 64, 64, 64],
+        channels=64,
+        num_classes=25,
+        norm_cfg=norm_cfg,
+        # Background covers about four fifths of a scene.
+        loss_decode=dict(class_weight=[0.3] + [1.0] * 24),
+    ),
+    test_cfg=dict(_delete_=True, mode='whole'),
+)
