@@ -5,10 +5,15 @@ python tools/demo.py
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
+
+# Before torch. Threads that spin while they wait slow training down many times over as soon as
+# anything else, the data loader for one, wants their core.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import cv2
 import numpy as np
