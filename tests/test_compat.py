@@ -37,8 +37,7 @@ def test_bases_of_packages_resolve(base, key, tmp_path):
 def test_what_is_inherited_keeps_its_default_scope(tmp_path):
     config = tmp_path / 'config.py'
     config.write_text(
-        "_base_ = 'mmtadp::tadp/tadp40_ade20k_80k.py'\n"
-        'train_pipeline = [*_base_.train_pipeline]\n'
+        "_base_ = 'mmtadp::tadp/tadp40_ade20k_80k.py'\ntrain_pipeline = [*_base_.train_pipeline]\n"
     )
     assert '_scope_' not in Config.fromfile(config).pretty_text
     # Others' are marked as ever.

@@ -58,6 +58,7 @@ def logged_steps(work_dir) -> list:
     return [line['step'] for line in lines if 'loss' in line]
 
 
+@pytest.mark.slow
 def test_demo_is_interrupted_continued_and_repeated(
     demo, tmp_path, monkeypatch, capsys, forget_runs
 ):

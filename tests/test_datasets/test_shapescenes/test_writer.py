@@ -114,6 +114,7 @@ def test_bytes_are_the_same_everywhere(tmp_path):
         assert hashlib.sha256(files[name]).hexdigest()[:16] == expected, name
 
 
+@pytest.mark.slow
 def test_same_bytes_from_several_processes(root, tmp_path):
     write_dataset(tmp_path, workers=2, **REQUEST)
     assert contents(tmp_path / 'day') == contents(root / 'day')
@@ -141,6 +142,7 @@ def test_lost_files_are_written_again(tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_continues_after_being_killed(tmp_path):
     """SIGKILL in the middle; the next call writes the rest and leaves what is there."""
     request = dict(num_training=400, num_validation=10, size=64)
