@@ -16,9 +16,7 @@ from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import Registry
 
 MODELS = Registry('model', parent=ROOT_MODELS, scope='mmtadp', locations=['mmtadp.models'])
-DATASETS = Registry(
-    'dataset', parent=ROOT_DATASETS, scope='mmtadp', locations=['mmtadp.datasets']
-)
+DATASETS = Registry('dataset', parent=ROOT_DATASETS, scope='mmtadp', locations=['mmtadp.datasets'])
 TRANSFORMS = Registry(
     'transform', parent=ROOT_TRANSFORMS, scope='mmtadp', locations=['mmtadp.datasets.transforms']
 )
