@@ -7,7 +7,6 @@ import tempfile
 # Before torch is imported. Tiny models gain nothing from a second thread, and lose much to it
 # where the cores are busy.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ['HF_HUB_OFFLINE'] = '1'
