@@ -1,6 +1,5 @@
 """Pipeline transform that puts an image's caption into its sample."""
 
-import mmap
 import os
 from collections.abc import Sequence
 from logging import WARNING
@@ -12,6 +11,7 @@ from mmengine.logging import print_log
 from mmtadp.registry import TRANSFORMS, register_module
 
 from ..captions import CaptionStore
+from .tally import SharedTally
 
 
 class CaptionNotFoundError(LookupError):
@@ -70,11 +70,7 @@ class CaptionLoadTransform(BaseTransform):
         self.missing = missing
         self.select = select
         self.store = CaptionStore.load(ann_file, key, allow_blank=missing == 'null')
-        # Samples seen, samples without caption, and how many of the latter make the next
-        # warning. Anonymous shared memory: forked dataloader workers count in the same numbers,
-        # so that a warning is given once, not by each worker.
-        self._tally = np.frombuffer(mmap.mmap(-1, 24), dtype=np.int64)
-        self._tally[2] = 1
+        self._tally = SharedTally()
 
     def transform(self, results: dict) -> dict:
         """Set ``results['caption']``.
@@ -97,27 +93,26 @@ class CaptionLoadTransform(BaseTransform):
                 "results['caption'] yourself and leave this transform out."
             )
         captions = self.store.find(img_path)
-        self._tally[:2] += 1, not captions
+        warn = self._tally.add(not captions)
         if not captions:
-            results['caption'] = self._miss(img_path)
+            results['caption'] = self._miss(img_path, warn)
         elif self.select == 'random' and len(captions) > 1:
             results['caption'] = captions[np.random.randint(len(captions))]
         else:
             results['caption'] = captions[0]
         return results
 
-    def _miss(self, img_path: str) -> str:
+    def _miss(self, img_path: str, warn: bool) -> str:
         if self.missing == 'error':
             raise CaptionNotFoundError(
                 f'{self.store.explain_miss(img_path)} Caption it (and any others), or set '
                 "missing='null' in CaptionLoadTransform to use the empty caption for such images."
             )
-        seen, missed, warn_at = self._tally.tolist()
-        if missed >= warn_at:  # at 1, 10, 100, ...: the extent shows, and not once per image
-            self._tally[2] = 10 * warn_at
+        if warn:
             print_log(
-                f'CaptionLoadTransform: {missed:,} of {seen:,} samples so far had no caption and '
-                f"use the empty one (missing='null'). Now: {self.store.explain_miss(img_path)}",
+                f'CaptionLoadTransform: {self._tally.wrong:,} of {self._tally.seen:,} samples so '
+                "far had no caption and use the empty one (missing='null'). Now: "
+                f'{self.store.explain_miss(img_path)}',
                 logger='current',
                 level=WARNING,
             )
