@@ -1,7 +1,16 @@
 """Captions, and the pipeline transforms that bring them to the model."""
 
-from .captions import CaptionFileError, CaptionStore
-from .transforms import CaptionLoadTransform, CaptionNotFoundError, DomainModifier
+from .captions import CaptionFileError, CaptionStore, TaggerDataError, find_nouns
+from .transforms import (
+    CaptionLoadTransform,
+    CaptionNotFoundError,
+    DomainModifier,
+    NounsTransform,
+    OracleCaptionTransform,
+    OracleCropTransform,
+    OracleLabels,
+    SetDomain,
+)
 
 __all__ = [
     'CaptionFileError',
@@ -9,4 +18,11 @@ __all__ = [
     'CaptionNotFoundError',
     'CaptionStore',
     'DomainModifier',
+    'NounsTransform',
+    'OracleCaptionTransform',
+    'OracleCropTransform',
+    'OracleLabels',
+    'SetDomain',
+    'TaggerDataError',
+    'find_nouns',
 ]
