@@ -3,8 +3,11 @@ max_iters = 80000
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=8e-5, betas=(0.9, 0.999), weight_decay=5e-3),
+    # mmseg's. Else the U-Net's norms, whose rate is set by a key, would be decayed all the same.
+    constructor='ForceDefaultOptimWrapperConstructor',
     paramwise_cfg=dict(
         norm_decay_mult=0.0,
+        force_default_settings=True,
         custom_keys={
             # The table's scale; the paper's text and the published code say 0.1.
             'backbone.unet': dict(lr_mult=0.01),
