@@ -1,0 +1,143 @@
+"""Writes the list of Pascal VOC2012's trainaug split from a folder of its masks.
+
+    python tools/dataset_converters/voc2012_aug.py data/VOCdevkit/VOC2012
+
+SegmentationClassAug holds the masks of VOC2012 and of the Semantic Boundaries Dataset (SBD)
+together. The ready-made folder comes without a list; mmsegmentation's voc_aug.py makes list and
+folder, but the masks only of SBD, so that some of the list are not there: --complete copies those
+from SegmentationClass.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Dict, List
+
+from report import (
+    DatasetError,
+    Report,
+    add_expected,
+    expected_counts,
+    image_header,
+    need_folder,
+    read_names,
+    run,
+    some,
+    stems,
+    write_atomically,
+)
+
+MASKS = 'SegmentationClassAug'
+LISTS = Path('ImageSets', 'Segmentation')
+PUBLISHED = {'trainaug': 10582, 'train': 1464, 'val': 1449}
+GET_VOC = (
+    'Unpack VOCtrainval_11-May-2012.tar of the VOC2012 page into data/; docs/datasets.md has the '
+    'layout.'
+)
+GET_MASKS = (
+    'Put all of SegmentationClassAug there, or make it from SBD with mmsegmentation '
+    '(`mim run mmseg voc_aug`).'
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description='Write ImageSets/Segmentation/trainaug.txt: all masks of SegmentationClassAug '
+        'but those of val. Numbers, images and masks are checked first; a list that is right '
+        'already is left alone.'
+    )
+    parser.add_argument('root', nargs='?', default='data/VOCdevkit/VOC2012', type=Path)
+    parser.add_argument('--masks', default=MASKS, help='folder in ROOT (default: %(default)s)')
+    parser.add_argument(
+        '--complete',
+        action='store_true',
+        help='copy masks of train.txt that the folder lacks from SegmentationClass',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace a trainaug.txt of other names'
+    )
+    add_expected(parser, PUBLISHED)
+    return parser
+
+
+def complete_masks(root: Path, folder: Path, masks: Dict[str, Path], train: List[str]) -> int:
+    """Copy the masks of ``train`` that are not in ``masks``; returns how many."""
+    copied = 0
+    for name in train:
+        source = root / 'SegmentationClass' / f'{name}.png'
+        if name not in masks and source.is_file():
+            masks[name] = folder / source.name
+            write_atomically(masks[name], source.read_bytes())
+            copied += 1
+    return copied
+
+
+def check_masks(report: Report, root: Path, folder: Path, masks: Dict[str, Path]) -> None:
+    """Check that the masks can be read as labels."""
+    headers = {path.name: image_header(path) for path in masks.values()}
+    broken = [name for name, header in headers.items() if header is None]
+    report.missing(f'unreadable images in {folder}', broken, GET_MASKS)
+    colour = [name for name, header in headers.items() if header and header[0] not in ('L', 'P')]
+    report.missing(
+        f'colour images instead of 8-bit labels in {folder}',
+        colour,
+        'Take the set whose pixel values are classes, 0 to 20 and 255.',
+    )
+    without = [f'{name}.jpg' for name in masks if not (root / f'JPEGImages/{name}.jpg').is_file()]
+    report.missing(f'images missing in {root / "JPEGImages"}', without, GET_VOC)
+
+
+def write_list(report: Report, path: Path, names: List[str], overwrite: bool) -> None:
+    """Write the list, unless one of the same names is there already, in whatever order."""
+    before = path.read_text(encoding='utf-8').split() if path.is_file() else []
+    if sorted(before) == names:
+        report.note(f'{path} is right already')
+        return
+    if before and not overwrite:
+        different = sorted(set(before).symmetric_difference(names)) or ['none, but some repeat']
+        report.problem(
+            f'{path} has {len(before):,} names, the masks make {len(names):,}; different: '
+            f'{some(different, report.show)}. --overwrite replaces it.'
+        )
+        return
+    write_atomically(path, ''.join(f'{name}\n' for name in names).encode())
+    report.note(f'wrote {path}')
+
+
+def main() -> bool:
+    """Entry point; returns whether all is well."""
+    parser = make_parser()
+    args = parser.parse_args()
+    root, lists = args.root, args.root / LISTS
+    report = Report(f'Pascal VOC2012 trainaug in {root}', expected_counts(parser, args))
+    need_folder(root, 'JPEGImages', GET_VOC)
+    splits = {
+        name: read_names(lists / f'{name}.txt', report, GET_VOC) for name in ('train', 'val')
+    }
+    folder = need_folder(root, args.masks, GET_MASKS)
+    masks = stems(folder, '.png')
+    if not masks:
+        raise DatasetError(f'{folder} holds no .png. {GET_MASKS}')
+    if args.complete:
+        copied = complete_masks(root, folder, masks, splits['train'])
+        report.note(f'{copied:,} masks copied from SegmentationClass')
+
+    names = sorted(masks.keys() - set(splits['val']))
+    for name, found in splits.items():
+        report.count(name, len(found), GET_VOC)
+    report.count('trainaug', len(names), GET_MASKS)
+    report.missing(
+        f'names of train.txt without a mask in {folder}',
+        [name for name in splits['train'] if name not in masks],
+        '--complete copies them from SegmentationClass.',
+    )
+    check_masks(report, root, folder, masks)
+    if report.problems:
+        report.note('nothing written')
+    else:
+        write_list(report, lists / 'trainaug.txt', names, args.overwrite)
+    return report.conclude()
+
+
+if __name__ == '__main__':
+    run(main)
