@@ -12,13 +12,17 @@ import argparse
 from mmengine.config import Config, DictAction
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
+from mmtadp.models import AverageEOSPrompt, CategoryEOSPrompt
 from mmtadp.models.diffusion import TextEncoder, load_diffusion_model
-from mmtadp.models.prompts.class_embeddings import cached_average_eos, cached_file
+from mmtadp.models.prompts.average_eos_cache import cached_average_eos, cached_file
+from mmtadp.registry import PROMPTS
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Average EOS embeddings of class names')
-    parser.add_argument('config', nargs='?', help='config with an AverageEOSPrompt')
+    parser.add_argument(
+        'config', nargs='?', help='config with an AverageEOSPrompt or CategoryEOSPrompt'
+    )
     parser.add_argument('--class-names', nargs='+', metavar='NAME', help='instead of a config')
     parser.add_argument(
         '--pretrained',
@@ -41,12 +45,14 @@ def main() -> None:
         if args.cfg_options:
             config.merge_from_dict(args.cfg_options)
         backbone = config.model.backbone
-        class_names = backbone.prompt.get('class_names')
-        if class_names is None:
+        prompt = PROMPTS.get(backbone.prompt.type)
+        if prompt not in (AverageEOSPrompt, CategoryEOSPrompt):
             raise SystemExit(
-                f'{args.config} has the prompt {backbone.prompt.type}, which names no classes: '
-                'use a config with `class_names`, such as configs/tadp/vpd_ls_ade20k_80k.py.'
+                f'{args.config} has the prompt {backbone.prompt.type}, which averages no EOS '
+                'embeddings: use a config of AverageEOSPrompt or CategoryEOSPrompt, such as '
+                'configs/tadp/vpd_ls_ade20k_80k.py.'
             )
+        class_names = backbone.prompt.class_names
         source = {key: backbone[key] for key in ('pretrained', 'architecture') if key in backbone}
     model = load_diffusion_model(**source)
     encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)

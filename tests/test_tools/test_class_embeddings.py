@@ -28,14 +28,14 @@ def test_what_the_tool_caches_is_what_the_prompt_reads(tiny_pipeline, tmp_path, 
     (path,) = tmp_path.glob('class_embeddings/*.safetensors')
     monkeypatch.setenv('MMTADP_CACHE', str(tmp_path))
     monkeypatch.setattr(
-        'mmtadp.models.prompts.class_embeddings.average_eos',
+        'mmtadp.models.prompts.average_eos_cache.average_eos',
         lambda *args: pytest.fail('computed again'),
     )
     prompt = AverageEOSPrompt(load_diffusion_model(str(tiny_pipeline)), names)
     assert prompt.embeddings.equal(load_file(path)['embeddings'])
 
 
-def test_config_without_classes(tmp_path):
+def test_config_of_another_prompt(tmp_path):
     result = run(tmp_path, 'configs/tadp/tadp40_ade20k_80k.py')
     assert result.returncode == 1
-    assert 'CaptionPrompt, which names no classes' in result.stderr
+    assert 'CaptionPrompt, which averages no EOS embeddings' in result.stderr

@@ -1,12 +1,14 @@
 """Pipeline transform that words a caption for its domain."""
 
+import os
 import re
 
 from mmcv.transforms import BaseTransform
 
+from mmtadp.learned_embeds import read_learned_token
 from mmtadp.registry import TRANSFORMS, register_module
 
-_PLACEHOLDER = '{caption}'
+_CAPTION, _TOKEN = '{caption}', '{token}'
 
 
 @register_module(TRANSFORMS)
@@ -14,7 +16,9 @@ class DomainModifier(BaseTransform):
     """Put a caption into a sentence that names the domain of the image.
 
     The modifier M(P) of TADP, Sec. 4.3: ``'a dark night photo of a {caption}'``, say. The default
-    template is the null modifier of Tab. 4, which leaves captions as they are.
+    template is the null modifier of Tab. 4, which leaves captions as they are. For textual
+    inversion the sentence names a learned token, ``'a dark {token} photo of a {caption}'``, and
+    the backbone needs the same file: ``prompt=dict(type='CaptionPrompt', learned_embeds=...)``.
 
     The empty caption stays empty. It is the null text, which ``missing='null'`` promises to
     images without a caption; ``'a dark night photo of a '`` would be neither that nor a caption.
@@ -28,33 +32,57 @@ class DomainModifier(BaseTransform):
     - caption (str)
 
     Args:
-        template (str): The sentence, with ``{caption}`` once where the caption goes and no other
-            braces. Defaults to ``'{caption}'``.
+        template (str): The sentence, with ``{caption}`` once where the caption goes, ``{token}``
+            where the learned token goes if there is one, and no other braces. Defaults to
+            ``'{caption}'``.
+        learned_embeds (str | PathLike, optional): Textual inversion file of the token, of which
+            the name is read; see :func:`mmtadp.learned_embeds.read_learned_token`.
+
+    Attributes:
+        token (str, optional): The learned token.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: If ``template`` has no ``{caption}``, more than one, another placeholder or a
-            stray brace.
+            stray brace; if only one of ``{token}`` and ``learned_embeds`` is given; or if the file
+            is unfit.
     """
 
-    def __init__(self, template: str = _PLACEHOLDER):
+    def __init__(
+        self, template: str = _CAPTION, learned_embeds: str | os.PathLike | None = None
+    ) -> None:
         if not isinstance(template, str):
-            raise ValueError(f'template={template!r}: expected a string with {_PLACEHOLDER}')
+            raise ValueError(f'template={template!r}: expected a string with {_CAPTION}')
         self.template = template
+        self.learned_embeds = learned_embeds
+        self._check()
+        self.token = None if learned_embeds is None else read_learned_token(learned_embeds).name
         # Split once, so that braces in a caption are never taken for a placeholder.
-        parts = template.split(_PLACEHOLDER)
-        unknown = [name for part in parts for name in re.findall(r'{[^{}]*}', part)]
+        self._before, self._after = (
+            part.replace(_TOKEN, self.token or '') for part in template.split(_CAPTION)
+        )
+
+    def _check(self) -> None:
+        parts = self.template.split(_CAPTION)
+        rests = [part.replace(_TOKEN, '') for part in parts]
+        unknown = [name for part in rests for name in re.findall(r'{[^{}]*}', part)]
+        has_token = any(_TOKEN in part for part in parts)
         if unknown:
             problem = f'unknown placeholder {", ".join(unknown)}'
-        elif any(brace in part for part in parts for brace in '{}'):
+        elif any(brace in part for part in rests for brace in '{}'):
             problem = 'a brace that belongs to no placeholder'
         elif len(parts) != 2:
-            problem = f'{_PLACEHOLDER} occurs {len(parts) - 1} times'
+            problem = f'{_CAPTION} occurs {len(parts) - 1} times'
+        elif has_token and self.learned_embeds is None:
+            problem = f'{_TOKEN} without learned_embeds, the file that names the token'
+        elif self.learned_embeds is not None and not has_token:
+            problem = f'no {_TOKEN}, which learned_embeds={str(self.learned_embeds)!r} is for'
         else:
-            self._before, self._after = parts
             return
         raise ValueError(
-            f'template={template!r}: {problem}; expected {_PLACEHOLDER} exactly once and no other '
-            "braces, as in 'a dark night photo of a {caption}'"
+            f'template={self.template!r}: {problem}; expected {_CAPTION} exactly once, {_TOKEN} '
+            'if learned_embeds is set, and no other braces, as in '
+            "'a dark night photo of a {caption}'"
         )
 
     def transform(self, results: dict) -> dict:
@@ -79,4 +107,5 @@ class DomainModifier(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return f'{self.__class__.__name__}(template={self.template!r})'
+        learned = '' if self.token is None else f', learned_embeds={str(self.learned_embeds)!r}'
+        return f'{self.__class__.__name__}(template={self.template!r}{learned})'

@@ -1,6 +1,6 @@
 """How each image's caption reaches the backbone."""
 
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -9,6 +9,8 @@ from torch import nn
 
 from mmtadp.models import TADPUNetBackbone
 from mmtadp.registry import HOOKS, register_module
+
+from .learned_token_check import check_learned_tokens
 
 META_KEY = 'mmtadp_prompt'
 
@@ -106,8 +108,14 @@ class CaptionPromptHook(Hook):
         self.check_checkpoint = check_checkpoint
 
     def before_run(self, runner) -> None:
-        """Installs the forward hooks."""
+        """Installs the forward hooks.
+
+        Raises:
+            ValueError: If a pipeline writes a learned token that the backbone does not know, or
+                no backbone of this project is in the model.
+        """
         install_prompt_hooks(runner.model)
+        check_learned_tokens(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Writes down the prompt type."""
@@ -143,12 +151,29 @@ def check_prompt(model: nn.Module, trained_with: Optional[List[Dict]]) -> None:
         ValueError: If they differ.
     """
     current = _describe_prompts(model)
-    if trained_with is not None and trained_with != current:
-        raise ValueError(
-            f'the checkpoint was trained with the prompt {trained_with}, this config has '
-            f'{current}. Use the config it was trained with, or, to change the prompt on purpose, '
-            "set `custom_hooks=[dict(type='mmtadp.CaptionPromptHook', check_checkpoint=False)]`."
-        )
+    if trained_with is None or trained_with == current:
+        return
+    differences = [
+        f'{key} is {_brief(was.get(key), now.get(key))} in the checkpoint and '
+        f'{_brief(now.get(key), was.get(key))} in this config'
+        for was, now in zip(trained_with, current)
+        for key in dict.fromkeys([*was, *now])
+        if was.get(key) != now.get(key)
+    ] or [f'there are {len(trained_with)} prompts in the checkpoint and {len(current)} here']
+    raise ValueError(
+        f'the checkpoint was trained with another prompt: {"; ".join(differences)}. Use the '
+        'config it was trained with, or, to change the prompt on purpose, set '
+        "`custom_hooks=[dict(type='mmtadp.CaptionPromptHook', check_checkpoint=False)]`."
+    )
+
+
+def _brief(value: Any, other: Any) -> str:
+    """A value for a message; of two lists, where they begin to differ."""
+    if not isinstance(value, list) or not isinstance(other, list):
+        return repr(value)
+    index = next((i for i, (a, b) in enumerate(zip(value, other)) if a != b), None)
+    example = '' if index is None else f', at {index} {value[index]!r},'
+    return f'a list of {len(value)}{example}'
 
 
 def _describe_prompts(model: nn.Module) -> List[Dict]:

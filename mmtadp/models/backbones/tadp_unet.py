@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from mmtadp.registry import MODELS, PROMPTS, register_module
 
 from ..diffusion import LatentEncoder, load_diffusion_model
+from .state_check import check_state_dict
 from .unet_features import UNetFeatures
 
 Sample = Union[str, Dict]
@@ -36,6 +37,10 @@ class TADPUNetBackbone(BaseModule):
         prompt (dict): A prompt type of :data:`mmtadp.registry.PROMPTS` and its arguments.
         architecture (str, optional): Architecture of a single file or of random weights; see
             :func:`mmtadp.models.diffusion.load_diffusion_model`.
+        unet (str, optional): A U-Net in place of that of ``pretrained``, which DreamBooth has
+            trained on images of the target domain, say (Sec. 4.3): the folder of a diffusers
+            U-Net or pipeline, or a single CompVis file. Only the U-Net is taken: if the text
+            encoder was trained too, pass the whole pipeline as ``pretrained`` instead.
         latent_scaling (bool): ``z = 0.18215 * E(x)``, with the autoencoder's own factor (Sec.
             4.1). False is VPD(R).
         latent_sampling (str): 'mode' takes the posterior mean, 'sample' draws from it, as the
@@ -76,10 +81,11 @@ class TADPUNetBackbone(BaseModule):
         timestep: int = 1,
         with_cp: bool = False,
         keep_padding: bool = False,
+        unet: Optional[str] = None,
         init_cfg: Optional[Dict] = None,
     ) -> None:
         super().__init__(init_cfg)
-        model = load_diffusion_model(pretrained, architecture)
+        model = load_diffusion_model(pretrained, architecture, unet)
         num_timesteps = 1000
         if not 0 <= timestep < num_timesteps:
             raise ValueError(f'timestep must be in 0 to {num_timesteps - 1}, got {timestep}')
@@ -107,7 +113,7 @@ class TADPUNetBackbone(BaseModule):
 
         # Without a checkpoint, a model built under `no_pretrained_weights` would be noise.
         self._weights_follow = model.weights_follow
-        self.register_load_state_dict_pre_hook(_check_state_dict)
+        self.register_load_state_dict_pre_hook(check_state_dict)
         self._samples: Optional[List[Dict]] = None
         self._embedded: Optional[Tensor] = None
         self._keep_prompts = False
@@ -252,44 +258,16 @@ class TADPUNetBackbone(BaseModule):
                 f'{batch_size}: set one entry per image.'
             )
         for index, sample in enumerate(self._samples):
-            missing = [key for key in self.prompt.meta_keys if sample.get(key) is None]
+            missing = self.prompt.missing_keys(sample)
             if missing:
                 source = sample.get('img_path', f'image {index} of the batch')
+                hints = [
+                    f' ({self.prompt.key_sources[key]})'
+                    for key in missing
+                    if key in self.prompt.key_sources
+                ]
                 raise RuntimeError(
                     f'{name} needs {missing} of {source}, whose metainfo has {sorted(sample)}. '
-                    "The pipeline must add it (`dict(type='mmtadp.CaptionLoadTransform', "
-                    'ann_file=...)` adds a caption), and the `meta_keys` of `PackSegInputs` or '
-                    '`PackDetInputs` must list it.'
+                    f'The dataset or its pipeline must add it{"".join(hints)}, and the '
+                    '`meta_keys` of `PackSegInputs` or `PackDetInputs` must list it.'
                 )
-
-
-def _check_state_dict(
-    backbone: TADPUNetBackbone, state_dict: Dict[str, Tensor], prefix: str, *args
-) -> None:
-    """Refuses a state dict that leaves parts of the backbone as they are.
-
-    mmengine's loader only logs missing and mismatched tensors, which here would leave an
-    untrained U-Net or the embeddings of other classes unnoticed.
-
-    Raises:
-        ValueError: If it has some, but not all, of the backbone's tensors in their shapes.
-    """
-    if not any(key.startswith(prefix) for key in state_dict):
-        return
-    own = backbone.state_dict()
-    missing = [key for key in own if prefix + key not in state_dict]
-    if missing:
-        raise ValueError(
-            f'the checkpoint lacks {len(missing)} of {len(own)} tensors of {prefix or "the "}'
-            f"backbone, e.g. '{prefix}{missing[0]}'. It was made by a model with another "
-            '`pretrained`, `prompt` or text adapter than this config.'
-        )
-    wrong = [key for key in own if own[key].shape != state_dict[prefix + key].shape]
-    if wrong:
-        key = wrong[0]
-        raise ValueError(
-            f"{len(wrong)} tensors of the checkpoint do not fit, e.g. '{prefix}{key}' is "
-            f'{tuple(state_dict[prefix + key].shape)} in it and {tuple(own[key].shape)} in the '
-            'model. It was made by a model with another `pretrained` or `prompt` than this config.'
-        )
-    backbone._weights_follow = False

@@ -1,6 +1,7 @@
 """Latent diffusion models: where their weights come from, and their frozen encoders."""
 
 from .latent_encoder import LatentEncoder
+from .learned_tokens import add_learned_tokens, read_learned_tokens
 from .loading import DiffusionModel, load_diffusion_model, no_pretrained_weights
 from .text_encoder import TextEncoder
 from .tokenizer import clip_tokenizer
@@ -9,7 +10,9 @@ __all__ = [
     'DiffusionModel',
     'LatentEncoder',
     'TextEncoder',
+    'add_learned_tokens',
     'clip_tokenizer',
     'load_diffusion_model',
     'no_pretrained_weights',
+    'read_learned_tokens',
 ]

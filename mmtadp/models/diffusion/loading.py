@@ -5,17 +5,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, Optional
+from typing import Iterator, Optional
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from .single_file import read_single_file, split_single_file
+from .strict import check_keys, load_strictly
 from .tokenizer import clip_tokenizer
+from .unet import load_unet
 
 ARCHITECTURES = Path(__file__).parent / 'architectures'
 DEFAULT_ARCHITECTURE = 'stable-diffusion-v1-5'
@@ -64,7 +65,7 @@ class DiffusionModel:
 
 
 def load_diffusion_model(
-    pretrained: Optional[str], architecture: Optional[str] = None
+    pretrained: Optional[str], architecture: Optional[str] = None, unet: Optional[str] = None
 ) -> DiffusionModel:
     """Builds a latent diffusion model in float32 and loads its weights.
 
@@ -75,16 +76,28 @@ def load_diffusion_model(
             of an architecture that mmtadp ships, or a folder with ``unet/config.json``,
             ``vae/config.json`` and ``text_encoder/config.json``. Defaults to Stable Diffusion
             1.5.
+        unet (str, optional): A U-Net that replaces that of ``pretrained``; see :func:`load_unet`.
 
     Returns:
         DiffusionModel: The parts.
 
     Raises:
-        FileNotFoundError: If ``pretrained`` or ``architecture`` is a path that does not exist.
-        ValueError: If it is not a pipeline, or lacks a part or a weight.
+        FileNotFoundError: If ``pretrained``, ``architecture`` or ``unet`` is a path that does not
+            exist.
+        ValueError: If it is not a pipeline, or lacks a part or a weight, or the U-Nets have
+            different architectures.
         ConnectionError: If a hub id cannot be fetched.
     """
     weights_follow = _weights_follow.get()
+    model = _load(pretrained, architecture, weights_follow)
+    if unet is not None and not weights_follow:
+        load_unet(model.unet, unet)
+    return model
+
+
+def _load(
+    pretrained: Optional[str], architecture: Optional[str], weights_follow: bool
+) -> DiffusionModel:
     if pretrained is None:
         return _from_configs(_architecture_folder(architecture), weights_follow)
     path = Path(pretrained).expanduser()
@@ -182,7 +195,7 @@ def _from_pipeline(source: str, weights_follow: bool) -> DiffusionModel:
             source, subfolder=component, output_loading_info=True, **kwargs
         )
         # Published pipelines carry buffers that newer versions no longer have: those may be left.
-        _check_keys(source, component, set(info['missing_keys']), unexpected=set())
+        check_keys(f"pretrained='{source}'", component, set(info['missing_keys']), set())
         parts.append(part)
     return DiffusionModel(*parts, tokenizer, weights_follow=False)
 
@@ -210,31 +223,5 @@ def _from_single_file(path: Path, architecture: Path) -> DiffusionModel:
     model = _from_configs(architecture, weights_follow=False)
     states = split_single_file(checkpoint, path, dict(model.unet.config), dict(model.vae.config))
     for component, module in zip(COMPONENTS, (model.unet, model.vae, model.text_model)):
-        _load_strictly(path, component, module, states[component])
+        load_strictly(f"pretrained='{path}'", component, module, states[component])
     return model
-
-
-def _load_strictly(
-    path: Path, component: str, module: nn.Module, state: Dict[str, Tensor]
-) -> None:
-    own = module.state_dict()
-    _check_keys(str(path), component, own.keys() - state.keys(), state.keys() - own.keys())
-    wrong = [key for key in own if own[key].shape != state[key].shape]
-    if wrong:
-        key = wrong[0]
-        raise ValueError(
-            f"pretrained='{path}': {len(wrong)} tensors of the {component} do not fit the "
-            f"architecture, e.g. '{key}' is {tuple(state[key].shape)} in the file and "
-            f'{tuple(own[key].shape)} in the architecture. Set `architecture` to the folder of '
-            "this model's configs."
-        )
-    module.load_state_dict(state)
-
-
-def _check_keys(source: str, component: str, missing: set, unexpected: set) -> None:
-    if missing or unexpected:
-        raise ValueError(
-            f"pretrained='{source}': the weights of the {component} do not fit its config: "
-            f'{len(missing)} missing (e.g. {sorted(missing)[:2]}), {len(unexpected)} unexpected '
-            f'(e.g. {sorted(unexpected)[:2]}).'
-        )

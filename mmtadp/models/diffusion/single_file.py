@@ -22,14 +22,15 @@ PREFIXES = {
 }
 
 
-def read_single_file(path: Path) -> Dict[str, Tensor]:
-    """Reads the tensors of a ``.safetensors`` or ``.ckpt`` file, never its code.
+def read_single_file(path: Path, argument: str = 'pretrained') -> Dict[str, Tensor]:
+    """Reads the tensors of a ``.safetensors``, ``.ckpt`` or ``.bin`` file, never its code.
 
     Args:
         path (Path): The file.
+        argument (str): The argument that names the file, for messages.
 
     Returns:
-        Dict[str, Tensor]: CompVis key to tensor.
+        Dict[str, Tensor]: Key to tensor.
 
     Raises:
         ValueError: If the file holds anything but tensors and plain containers, or cannot be
@@ -41,11 +42,49 @@ def read_single_file(path: Path) -> Dict[str, Tensor]:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
         raise ValueError(
-            f"pretrained='{path}' cannot be read as weights alone ({error}). Use the "
+            f"{argument}='{path}' cannot be read as weights alone ({error}). Use the "
             '`.safetensors` release of the model, or a diffusers folder; mmtadp never executes '
             'code from a checkpoint.'
         ) from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(
+            f"{argument}='{path}' holds a {type(checkpoint).__name__}, not weights by name."
+        )
     return checkpoint.get('state_dict', checkpoint)
+
+
+def compvis_unet(
+    checkpoint: Dict[str, Tensor], source: str, unet_config: dict
+) -> Dict[str, Tensor]:
+    """The U-Net's part of a CompVis checkpoint under the keys of diffusers.
+
+    Args:
+        checkpoint (Dict[str, Tensor]): CompVis key to tensor.
+        source (str): Where it came from, as the argument that names it, for messages.
+        unet_config (dict): Config of the U-Net.
+
+    Returns:
+        Dict[str, Tensor]: diffusers' key to tensor.
+
+    Raises:
+        ValueError: If the converter of diffusers has no place for some of the tensors, which a
+            U-Net of another architecture has.
+    """
+    # The converters of diffusers empty the dict that they are given.
+    try:
+        state = convert_ldm_unet_checkpoint(dict(checkpoint), unet_config)
+    except KeyError as error:
+        raise ValueError(
+            f"{source}: its U-Net lacks 'model.diffusion_model.{error.args[0]}', which the "
+            'architecture has.'
+        ) from error
+    count = sum(key.startswith(PREFIXES['unet']) for key in checkpoint)
+    if len(state) != count:
+        raise ValueError(
+            f"{source}: of the U-Net's {count} tensors {len(state)} have a place in the "
+            'architecture. Set `architecture`, or `pretrained`, to a model of the same one.'
+        )
+    return state
 
 
 def split_single_file(
@@ -73,10 +112,9 @@ def split_single_file(
                 f"holds {len(checkpoint)} keys, e.g. '{example}'). A single file must be a whole "
                 'Stable Diffusion 1.x checkpoint in CompVis layout.'
             )
-    # The converters of diffusers empty the dict that they are given.
     text = convert_ldm_clip_checkpoint(dict(checkpoint))
     return {
-        'unet': convert_ldm_unet_checkpoint(dict(checkpoint), unet_config),
+        'unet': compvis_unet(checkpoint, f"pretrained='{path}'", unet_config),
         'vae': convert_ldm_vae_checkpoint(dict(checkpoint), vae_config),
         'text_encoder': {
             key.removeprefix('text_model.'): value

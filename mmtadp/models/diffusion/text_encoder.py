@@ -1,7 +1,7 @@
 """The frozen text encoder and its cache."""
 
 from collections import OrderedDict
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -60,14 +60,21 @@ class TextEncoder(nn.Module):
         cache_size (int): Number of captions whose embeddings are kept. One takes 237 kB with
             Stable Diffusion 1.5 in float32; the default holds ADE20K's training and validation
             captions (22,210) in 5.3 GB of host memory once all were seen.
+        expansions (Dict[int, List[int]], optional): Ids that a token's id stands for, where they
+            are several; see :func:`.learned_tokens.add_learned_tokens`.
     """
 
     def __init__(
-        self, model: CLIPTextModel, tokenizer: CLIPTokenizer, cache_size: int = 25_000
+        self,
+        model: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        cache_size: int = 25_000,
+        expansions: Optional[Dict[int, List[int]]] = None,
     ) -> None:
         super().__init__()
         self.model = model.requires_grad_(False).eval()
         self.tokenizer = tokenizer
+        self.expansions = dict(expansions or {})
         self.cache = TextCache(cache_size)
         self.num_encoded = 0
         self.num_truncated = 0
@@ -105,8 +112,11 @@ class TextEncoder(nn.Module):
                 known[caption] = embedding
         new = [caption for caption in dict.fromkeys(captions) if caption not in known]
         if new:
-            self._count_truncated(new)
-            for caption, embedding in zip(new, self._encode(new).last_hidden_state.cpu()):
+            ids = self.token_ids(new)
+            self._count_truncated(new, ids)
+            for caption, embedding in zip(
+                new, self._encode(self._fit(ids, self.max_length)).cpu()
+            ):
                 known[caption] = embedding.clone()
                 self.cache.put(caption, known[caption])
         weight = self.model.embeddings.token_embedding.weight
@@ -124,17 +134,37 @@ class TextEncoder(nn.Module):
         Returns:
             Tensor: (N, D).
         """
-        return self._encode(texts, max_length).pooler_output
+        ids = self._fit(self.token_ids(texts), max_length)
+        hidden = self._encode(ids)
+        # Not the model's own pooled output: by the configs of Stable Diffusion 1.x it takes the
+        # highest id for the end of the text, which learned tokens exceed.
+        ends = (ids == self.tokenizer.eos_token_id).int().argmax(dim=1)
+        return hidden[torch.arange(len(hidden)), ends.to(hidden.device)]
 
-    def _encode(self, texts: Sequence[str], max_length: int | None = None):
-        self.num_encoded += len(texts)
-        tokens = self.tokenizer(
-            list(texts),
-            padding='max_length',
-            truncation=True,
-            max_length=max_length or self.max_length,
-            return_tensors='pt',
-        )
+    def token_ids(self, texts: Sequence[str]) -> List[List[int]]:
+        """Token ids of N texts, from the start-of-text to the end-of-text token.
+
+        Neither padded nor truncated. A learned token of several vectors is as many ids.
+        """
+        rows = self.tokenizer(list(texts)).input_ids
+        return [[i for token in row for i in self.expansions.get(token, (token,))] for row in rows]
+
+    def has_token(self, token: str) -> bool:
+        """Whether the vocabulary has this token beyond the words that CLIP was trained with."""
+        return token in self.tokenizer.get_added_vocab()
+
+    def _fit(self, rows: List[List[int]], max_length: int) -> Tensor:
+        """Truncates and pads ids, (N, max_length); a truncated text keeps its end-of-text."""
+        end, padding = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
+        ids = torch.full((len(rows), max_length), padding, device='cpu')
+        for index, row in enumerate(rows):
+            fitted = row if len(row) <= max_length else [*row[: max_length - 1], end]
+            ids[index, : len(fitted)] = torch.tensor(fitted, device='cpu')
+        return ids
+
+    def _encode(self, ids: Tensor) -> Tensor:
+        """Last hidden states of token ids (N, T): (N, T, D)."""
+        self.num_encoded += len(ids)
         device = self.model.embeddings.token_embedding.weight.device
         with (
             torch.inference_mode(False),
@@ -142,10 +172,10 @@ class TextEncoder(nn.Module):
             torch.autocast(device.type, enabled=False),
         ):
             # No attention mask: CLIP was trained, and Stable Diffusion conditioned, without one.
-            return self.model(input_ids=tokens.input_ids.to(device))
+            return self.model(input_ids=ids.to(device)).last_hidden_state
 
-    def _count_truncated(self, captions: List[str]) -> None:
-        lengths = [len(ids) for ids in self.tokenizer(captions).input_ids]
+    def _count_truncated(self, captions: List[str], ids: List[List[int]]) -> None:
+        lengths = [len(row) for row in ids]
         too_long = [(n, c) for n, c in zip(lengths, captions) if n > self.max_length]
         if too_long and self.num_truncated == 0:
             length, caption = too_long[0]

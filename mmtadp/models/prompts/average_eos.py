@@ -1,14 +1,24 @@
 """VPD's class embeddings."""
 
-from typing import Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import torch
+from torch import Tensor
 
 from mmtadp.registry import PROMPTS
 
 from ..diffusion import DiffusionModel, TextEncoder
+from .average_eos_cache import cached_average_eos
 from .base import FixedPrompt
-from .class_embeddings import cached_average_eos
+from .class_names import check_class_names
+
+
+def class_eos(model: DiffusionModel, class_names: List[str]) -> Tensor:
+    """Average EOS embeddings of C classes, (C, D); zeros if the weights follow."""
+    encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
+    if model.weights_follow:
+        return torch.zeros(len(class_names), encoder.hidden_size)
+    return cached_average_eos(encoder, class_names)
 
 
 @PROMPTS.register_module()
@@ -24,7 +34,7 @@ class AverageEOSPrompt(FixedPrompt):
         text_adapter (dict, optional): See :class:`BasePrompt`.
 
     Raises:
-        ValueError: If ``class_names`` is empty or not a list of strings.
+        ValueError: If ``class_names`` is no list of names.
     """
 
     def __init__(
@@ -33,13 +43,9 @@ class AverageEOSPrompt(FixedPrompt):
         class_names: Sequence[str],
         text_adapter: Optional[dict] = None,
     ) -> None:
-        if isinstance(class_names, str) or not class_names:
-            raise ValueError(
-                f'class_names must be a list with at least one class name, got {class_names!r}'
-            )
-        encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
-        if model.weights_follow:
-            embeddings = torch.zeros(len(class_names), encoder.hidden_size)
-        else:
-            embeddings = cached_average_eos(encoder, class_names)
-        super().__init__(embeddings, text_adapter)
+        class_names = check_class_names(class_names)
+        super().__init__(class_eos(model, class_names), text_adapter)
+        self.class_names = class_names
+
+    def describe(self) -> Dict:
+        return dict(super().describe(), class_names=self.class_names)

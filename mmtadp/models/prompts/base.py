@@ -17,6 +17,9 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
     forward keeps a text encoder as a submodule; one whose prompt is fixed computes it at build
     time and lets the encoder go.
 
+    :attr:`none_allowed` names those of the keys that may be None, and :attr:`key_sources` says
+    what puts a key into a sample, for the message about a missing one.
+
     Args:
         dim (int): Width D of a prompt token.
         text_adapter (dict, optional): Arguments of :class:`TextAdapter`; an empty dict takes its
@@ -24,12 +27,22 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
     """
 
     meta_keys: Tuple[str, ...] = ()
+    none_allowed: Tuple[str, ...] = ()
+    key_sources: Dict[str, str] = {}
     num_tokens: int
 
     def __init__(self, dim: int, text_adapter: Optional[dict] = None) -> None:
         super().__init__()
         self.dim = dim
         self.text_adapter = None if text_adapter is None else TextAdapter(dim, **text_adapter)
+
+    def missing_keys(self, sample: Dict) -> List[str]:
+        """Those of :attr:`meta_keys` that a sample's metainfo lacks."""
+        return [
+            key
+            for key in self.meta_keys
+            if key not in sample or (sample[key] is None and key not in self.none_allowed)
+        ]
 
     @abstractmethod
     def embed(self, samples: List[Dict], batch_size: int) -> Tensor:

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mmtadp.models import AverageEOSPrompt, CaptionPrompt, NullTextPrompt, TADPUNetBackbone
-from mmtadp.models.prompts.class_embeddings import MAX_LENGTH, average_eos, templates
+from mmtadp.models.prompts.average_eos_cache import MAX_LENGTH, average_eos, templates
 from mmtadp.models.prompts.text_adapter import TextAdapter
 from mmtadp.registry import PROMPTS
 from tests.utils.tiny_model import WIDTH, tiny_diffusion_model
@@ -60,7 +60,7 @@ def test_average_eos_is_the_mean_over_80_templates(model):
 def test_average_eos_is_computed_once(model, cache_folder, monkeypatch):
     first = AverageEOSPrompt(model, ['umbrella'])
     monkeypatch.setattr(
-        'mmtadp.models.prompts.class_embeddings.average_eos',
+        'mmtadp.models.prompts.average_eos_cache.average_eos',
         lambda *args: pytest.fail('computed again'),
     )
     assert torch.equal(AverageEOSPrompt(model, ['umbrella']).embeddings, first.embeddings)

@@ -1,0 +1,83 @@
+"""VPD's class embedding of the image's own category."""
+
+from operator import index
+from typing import Dict, List, Optional, Sequence
+
+import torch
+from torch import Tensor
+
+from mmtadp.registry import PROMPTS
+
+from ..diffusion import DiffusionModel
+from .average_eos import class_eos
+from .base import BasePrompt
+from .class_names import check_class_names
+
+# What mmseg's datasets say of an image whose category is none of their classes.
+UNKNOWN = -1
+
+
+@PROMPTS.register_module()
+class CategoryEOSPrompt(BasePrompt):
+    """One token: the average EOS embedding of the image's category (paper, Sec. 3).
+
+    For depth on NYUv2 the category is the type of the room, which mmseg's ``NYUDataset`` reads
+    from the name of the file. An image of no known category (-1 or None) gets the mean over all
+    classes, as in mmseg's port of VPD.
+
+    Args:
+        model (DiffusionModel): Given by the backbone.
+        class_names (Sequence[str]): Names of the categories, in the order of their ids and in the
+            wording that the text encoder should see ('living room', not 'living_room').
+        text_adapter (dict, optional): See :class:`BasePrompt`.
+
+    Raises:
+        ValueError: If ``class_names`` is no list of names.
+    """
+
+    meta_keys = ('category_id',)
+    none_allowed = ('category_id',)
+    key_sources = dict(category_id="mmseg's `NYUDataset` reads a category_id from the file's name")
+    num_tokens = 1
+
+    def __init__(
+        self,
+        model: DiffusionModel,
+        class_names: Sequence[str],
+        text_adapter: Optional[dict] = None,
+    ) -> None:
+        names = check_class_names(class_names)
+        embeddings = class_eos(model, names)
+        super().__init__(embeddings.shape[-1], text_adapter)
+        self.class_names = names
+        self.register_buffer('embeddings', embeddings)
+
+    def embed(self, samples: List[Dict], batch_size: int) -> Tensor:
+        return torch.stack([self._embed_one(i, sample) for i, sample in enumerate(samples)])
+
+    def _embed_one(self, position: int, sample: Dict) -> Tensor:
+        """(1, D) for one image.
+
+        Raises:
+            ValueError: If its category is no class.
+        """
+        category = sample['category_id']
+        if category is None:
+            category = UNKNOWN
+        try:
+            category = index(category)
+        except TypeError:
+            category = None
+        if category == UNKNOWN:
+            return self.embeddings.mean(dim=0, keepdim=True)
+        if category is None or not 0 <= category < len(self.class_names):
+            source = sample.get('img_path', f'image {position} of the batch')
+            raise ValueError(
+                f'category_id={sample["category_id"]!r} of {source}: CategoryEOSPrompt has '
+                f'{len(self.class_names)} classes, so it must be 0 to '
+                f'{len(self.class_names) - 1}, or {UNKNOWN} for their mean.'
+            )
+        return self.embeddings[category, None]
+
+    def describe(self) -> Dict:
+        return dict(super().describe(), class_names=self.class_names)
