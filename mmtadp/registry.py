@@ -11,16 +11,20 @@ from typing import Callable, Type
 
 from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import Registry
 
 MODELS = Registry('model', parent=ROOT_MODELS, scope='mmtadp', locations=['mmtadp.models'])
-DATASETS = Registry('dataset', parent=ROOT_DATASETS, scope='mmtadp', locations=['mmtadp.datasets'])
+DATASETS = Registry(
+    'dataset', parent=ROOT_DATASETS, scope='mmtadp', locations=['mmtadp.datasets.benchmarks']
+)
 TRANSFORMS = Registry(
     'transform', parent=ROOT_TRANSFORMS, scope='mmtadp', locations=['mmtadp.datasets.transforms']
 )
 HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='mmtadp', locations=['mmtadp.engine.hooks'])
+METRICS = Registry('metric', parent=ROOT_METRICS, scope='mmtadp', locations=['mmtadp.evaluation'])
 
 # Prompt types are a concept of this project alone, so their registry is a root of its own.
 PROMPTS = Registry('prompt', scope='mmtadp', locations=['mmtadp.models.prompts'])

@@ -1,0 +1,5 @@
+"""Metrics."""
+
+from .per_domain_metric import PerDomainMetric
+
+__all__ = ['PerDomainMetric']
