@@ -114,6 +114,7 @@ setup(
     install_requires=[
         *DEPENDENCIES['CORE'].values(),
         'huggingface_hub',
+        'nltk>=3.9',
         'numpy>=2',
         'packaging',
         'safetensors',
@@ -128,7 +129,7 @@ setup(
             'ftfy',
             'regex',
         ],
-        'dev': ['nltk', 'pytest', 'ruff', 'setuptools<81', 'wheel'],
+        'dev': ['pytest', 'ruff', 'setuptools<81', 'wheel'],
     },
     cmdclass={
         'build': BuildWithMim,
