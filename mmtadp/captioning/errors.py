@@ -1,0 +1,9 @@
+"""What goes wrong in ways that the user can put right."""
+
+
+class CaptioningError(ValueError):
+    """Arguments, images and files do not go together; the message says what to do."""
+
+
+class UnusableImageError(ValueError):
+    """An image that cannot be captioned. It is listed and the run goes on."""

@@ -1,0 +1,154 @@
+"""Images decoded by worker processes, ahead of the model."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+from torch.utils.data import DataLoader, Dataset
+
+from .errors import CaptioningError, UnusableImageError
+
+DEFAULT_MAX_PIXELS = 100_000_000
+
+
+class LoadedImage(NamedTuple):
+    """An image as its model takes it, or why there is none.
+
+    Attributes:
+        key (str): The image's key.
+        pixels (Any): What the model's inputs are made from, or None.
+        problem (str | None): Why the image cannot be used.
+    """
+
+    key: str
+    pixels: Any
+    problem: str | None
+
+
+def open_rgb(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
+    """Reads an image the way it is looked at: upright, 8 bits, three channels.
+
+    Args:
+        path (str): An image file.
+        max_pixels (int): More pixels than this are not decoded: a file of some kilobytes can
+            claim gigabytes of memory.
+
+    Returns:
+        Image: Mode RGB, rotated as its EXIF orientation says. Transparency is dropped, as in
+        mmcv's loading.
+
+    Raises:
+        UnusableImageError: If it is missing, broken or too large; the message says which.
+    """
+    try:
+        with _own_limit(), Image.open(path) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise UnusableImageError(
+                    f'{width} x {height} is {width * height:,} pixels, more than --max-pixels '
+                    f'{max_pixels:,}'
+                )
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except UnusableImageError:
+        raise
+    except FileNotFoundError:
+        raise UnusableImageError('the file does not exist') from None
+    except Exception as error:  # Decoders raise whatever comes to pass in a broken file.
+        raise UnusableImageError(f'{type(error).__name__}: {error}'.replace(path, '')) from error
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith('I'):
+        # 16 bits; PIL would clip them at 255 and leave an almost white image.
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise UnusableImageError(f'mode {image.mode} with values beyond 16 bits')
+        image = Image.fromarray((values >> 8).astype(np.uint8))
+    elif image.mode == 'F':
+        raise UnusableImageError('mode F (floating point) is no photograph')
+    return image.convert('RGB')
+
+
+class _Images(Dataset):
+    def __init__(
+        self, paths: dict[str, str], prepare: Callable[[Image.Image], Any], max_pixels: int
+    ):
+        self.paths, self.prepare, self.max_pixels = paths, prepare, max_pixels
+
+    def __getitem__(self, key: str) -> LoadedImage:
+        return load_image(key, self.paths[key], self.prepare, self.max_pixels)
+
+
+def load_image(
+    key: str, path: str, prepare: Callable[[Image.Image], Any], max_pixels: int
+) -> LoadedImage:
+    """Reads and prepares an image; what is wrong with it becomes its ``problem``."""
+    try:
+        return LoadedImage(key, prepare(open_rgb(path, max_pixels)), None)
+    except UnusableImageError as error:
+        return LoadedImage(key, None, str(error))
+
+
+def load_ahead(
+    batches: Sequence[Sequence[str]],
+    paths: dict[str, str],
+    prepare: Callable[[Image.Image], Any],
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    workers: int = 2,
+) -> Iterator[list[LoadedImage]]:
+    """Loads batches of images while the model is at work on earlier ones.
+
+    Args:
+        batches (Sequence[Sequence[str]]): Keys of the images of each batch.
+        paths (dict[str, str]): Key to path.
+        prepare (Callable): From an RGB image to what is kept of it; runs in the workers.
+        max_pixels (int): See :func:`open_rgb`.
+        workers (int): Number of processes; 0 loads in this one. Each holds two batches.
+
+    Yields:
+        list[LoadedImage]: A batch, in the order of ``batches``.
+    """
+    processes = min(workers, len(batches))
+    yield from DataLoader(
+        _Images(paths, prepare, max_pixels),
+        batch_sampler=batches,
+        num_workers=processes,
+        collate_fn=list,
+        prefetch_factor=2 if processes else None,
+    )
+
+
+@contextmanager
+def explained_worker_death() -> Iterator[None]:
+    """Says what may have ended a worker process; torch reports that wherever the main one is.
+
+    Raises:
+        CaptioningError: If one died.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if 'DataLoader worker' not in str(error):
+            raise
+        raise CaptioningError(
+            f'a process that decodes images died ({error}). If memory ran out, use fewer '
+            '--workers, a smaller --batch-size or a smaller --max-pixels. Start again to continue.'
+        ) from error
+
+
+def default_workers() -> int:
+    """As many processes as there are spare cores, at most 8."""
+    return max(1, min(8, len(os.sched_getaffinity(0)) - 1))

@@ -1,0 +1,100 @@
+"""What a captioning model takes in: pixels alone, or pixels between words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
+
+DEFAULT_PROMPT = 'Describe the image in one sentence.'
+
+
+class PixelInputs:
+    """For models that caption pixel values alone: BLIP, BLIP-2, GIT, encoder-decoders.
+
+    The image processor runs in the workers that decode, so what travels to the model is of one
+    small size.
+
+    Args:
+        image_processor: An image processor of transformers that gives all images one size.
+    """
+
+    def __init__(self, image_processor: Any):
+        self.image_processor = image_processor
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        """Turn an RGB image into float32 pixel values, C x H x W."""
+        return np.asarray(self.image_processor(image)['pixel_values'][0], dtype=np.float32)
+
+    def collate(self, images: Sequence[np.ndarray]) -> dict[str, Tensor]:
+        """Stack prepared images into the arguments of ``generate``."""
+        return dict(pixel_values=torch.from_numpy(np.stack(images)))
+
+
+class PromptedInputs:
+    """For models that read a text with the image, such as LLaVA, or BLIP-2 with a prompt.
+
+    How many tokens an image takes may depend on its size, so the whole processor runs on a
+    batch; texts are padded on the left, where generation does not see them.
+
+    Args:
+        processor: A processor of transformers.
+        prompt (str): What is asked of the model.
+    """
+
+    def __init__(self, processor: Any, prompt: str):
+        self.processor = processor
+        self.processor.tokenizer.padding_side = 'left'
+        self.text = prompt
+        if getattr(processor, 'chat_template', None):
+            content = [dict(type='image'), dict(type='text', text=prompt)]
+            self.text = processor.apply_chat_template(
+                [dict(role='user', content=content)], add_generation_prompt=True
+            )
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        """Turn an RGB image into an array, H x W x 3, uint8."""
+        return np.asarray(image)
+
+    def collate(self, images: Sequence[np.ndarray]) -> dict[str, Tensor]:
+        """Make the arguments of ``generate`` from prepared images."""
+        pictures = [Image.fromarray(image) for image in images]
+        inputs = self.processor(
+            images=pictures, text=[self.text] * len(images), padding=True, return_tensors='pt'
+        )
+        return dict(inputs)
+
+
+def load_inputs(
+    model: str, revision: str | None = None, prompt: str | None = None
+) -> tuple[PixelInputs | PromptedInputs, Any]:
+    """Loads what makes a model's inputs, and its tokenizer.
+
+    Args:
+        model (str): Hub id or folder.
+        revision (str, optional): Branch, tag or commit of a hub id.
+        prompt (str, optional): Text that goes with each image. Models that converse are given
+            :data:`DEFAULT_PROMPT` by default, others none.
+
+    Returns:
+        tuple: Inputs and tokenizer.
+
+    Raises:
+        OSError, ValueError, ImportError: As transformers raises them.
+    """
+    source = dict(revision=revision) if revision else {}
+    # The PIL backend of image processors: the other one needs torchvision.
+    processor = AutoProcessor.from_pretrained(model, **source, backend='pil')
+    tokenizer = getattr(processor, 'tokenizer', None)
+    if tokenizer is None or not hasattr(processor, 'image_processor'):
+        # No processor of its own: a vision encoder-decoder has the two parts side by side.
+        if prompt is not None:
+            raise ValueError('it takes no prompt')
+        processor = AutoImageProcessor.from_pretrained(model, **source, backend='pil')
+        return PixelInputs(processor), AutoTokenizer.from_pretrained(model, **source)
+    if prompt is None and not getattr(processor, 'chat_template', None):
+        return PixelInputs(processor.image_processor), tokenizer
+    return PromptedInputs(processor, DEFAULT_PROMPT if prompt is None else prompt), tokenizer
