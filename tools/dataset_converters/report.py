@@ -141,7 +141,7 @@ def need_folder(root: Path, name: str, way_out: str) -> Path:
         raise DatasetError(f'{root} is no folder. {way_out}')
     # An archive unpacked in a folder of its own name.
     nested = sorted(str(folder)[: -len(name) - 1] for folder in root.glob(f'*/{name}'))
-    hint = f' It is in {nested[0]}: give that folder instead.' if nested else ''
+    hint = f' There is one in {nested[0]}.' if nested else ''
     raise DatasetError(f'{root} has no folder {name}.{hint} {way_out}')
 
 

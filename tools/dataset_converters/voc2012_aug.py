@@ -131,6 +131,12 @@ def main() -> bool:
         [name for name in splits['train'] if name not in masks],
         '--complete copies them from SegmentationClass.',
     )
+    scored = root / 'SegmentationClass'
+    report.missing(
+        f'names of val.txt without a mask in {scored}',
+        [name for name in splits['val'] if not (scored / f'{name}.png').is_file()],
+        GET_VOC,
+    )
     check_masks(report, root, folder, masks)
     if report.problems:
         report.note('nothing written')

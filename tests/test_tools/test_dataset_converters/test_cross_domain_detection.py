@@ -157,7 +157,7 @@ def test_two_sets_are_both_reported(converter, watercolor, tmp_path):
 
 def test_what_has_to_be_there(converter, watercolor, tmp_path):
     result = converter('cross_domain_detection', tmp_path)
-    assert f'has no folder ImageSets/Main. It is in {watercolor}: give that folder' in result.err
+    assert f'has no folder ImageSets/Main. There is one in {watercolor}. Unpack' in result.err
     (watercolor / 'ImageSets' / 'Main' / 'test.txt').unlink()
     assert 'test.txt is not there.' in converter('cross_domain_detection', watercolor).err
     assert converter('cross_domain_detection').code == 2  # no folder named

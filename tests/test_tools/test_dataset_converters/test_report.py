@@ -60,8 +60,7 @@ def test_folder_of_an_archive_unpacked_into_one_of_its_name(report, tmp_path):
     with pytest.raises(report.DatasetError) as info:
         report.need_folder(tmp_path / 'pets', 'images', 'Download it.')
     assert str(info.value) == (
-        f'{tmp_path}/pets has no folder images. It is in {inner}: give that folder instead. '
-        'Download it.'
+        f'{tmp_path}/pets has no folder images. There is one in {inner}. Download it.'
     )
     with pytest.raises(report.DatasetError, match='cats is no folder. Download it.'):
         report.need_folder(tmp_path / 'cats', 'images', 'Download it.')

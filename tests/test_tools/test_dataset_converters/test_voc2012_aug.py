@@ -99,11 +99,13 @@ def test_masks_that_upstreams_converter_does_not_make(converter, voc):
 
 def test_missing_image_and_masks_that_are_none(converter, voc):
     (voc / 'JPEGImages' / 'a.jpg').unlink()
+    (voc / 'SegmentationClass' / '2007_4.png').unlink()
     (voc / 'SegmentationClassAug' / 'b.png').write_bytes(b'not an image')
     Image.new('RGB', (8, 6)).save(voc / 'SegmentationClassAug' / 'c.png')
     result = converter('voc2012_aug', voc, *COUNTS)
     assert result.code == 1
     folder = voc / 'SegmentationClassAug'
+    assert f'without a mask in {voc / "SegmentationClass"} (1): 2007_4. Unpack' in result.err
     assert f'images missing in {voc / "JPEGImages"} (1): a.jpg. Unpack' in result.err
     assert f'unreadable images in {folder} (1): b.png.' in result.err
     assert f'colour images instead of 8-bit labels in {folder} (1): c.png. Take' in result.err
