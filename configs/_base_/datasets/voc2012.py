@@ -1,4 +1,4 @@
-# tools/datasets/voc2012_aug.py writes trainaug.txt.
+# tools/dataset_converters/voc2012_aug.py writes trainaug.txt.
 dataset_type = 'PascalVOCDataset'
 data_root = 'data/VOCdevkit/VOC2012'
 crop_size = (512, 512)
