@@ -1,0 +1,54 @@
+"""Writes a Stable Diffusion 1.x file in CompVis layout as a diffusers folder.
+
+    python tools/model_converters/compvis2diffusers.py v1-5-pruned-emaonly.safetensors sd15
+    python tools/model_converters/compvis2diffusers.py v1-5-pruned.ckpt sd15-ema --ema
+
+Needs no network: the folder has the tokenizer, the scheduler and the configs, so that
+`StableDiffusionPipeline.from_pretrained('sd15')` and `pretrained='sd15'` in a config load it.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmtadp.converters import single_file_to_folder
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description='Write a Stable Diffusion 1.x file in CompVis layout as a diffusers folder.'
+    )
+    parser.add_argument('source', type=Path, help='.safetensors or .ckpt file')
+    parser.add_argument('target', type=Path, help='folder to write')
+    parser.add_argument(
+        '--architecture',
+        help='a folder with unet/config.json, vae/config.json and text_encoder/config.json '
+        '(default: Stable Diffusion 1.5)',
+    )
+    parser.add_argument(
+        '--ema',
+        action='store_true',
+        help='take the averaged weights of the U-Net, of a file that holds both',
+    )
+    parser.add_argument(
+        '--allow-pickle',
+        action='store_true',
+        help='read a file that holds more than tensors, which executes what is in it',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace the target')
+    return parser
+
+
+def main() -> None:
+    """Entry point."""
+    parser = make_parser()
+    args = parser.parse_args()
+    try:
+        report = single_file_to_folder(**vars(args))
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
+    print('\n'.join([*report.lines(), f'written to {args.target}']))
+
+
+if __name__ == '__main__':
+    main()
