@@ -53,7 +53,14 @@ def make_parser() -> argparse.ArgumentParser:
         description='Check ACDC: for each condition and split the number of images, that each has '
         'a mask of training labels, and that both can be read and have one size.'
     )
-    parser.add_argument('root', nargs='?', default='data/acdc', type=Path)
+    parser.add_argument(
+        'root',
+        nargs='?',
+        metavar='ROOT',
+        default='data/acdc',
+        type=Path,
+        help='folder with rgb_anon and gt (default: %(default)s)',
+    )
     parser.add_argument(
         '--splits',
         nargs='+',

@@ -42,7 +42,11 @@ def make_parser() -> argparse.ArgumentParser:
         'roots', nargs='+', metavar='ROOT', type=Path, help='folder with JPEGImages'
     )
     parser.add_argument(
-        '--classes', nargs='+', default=CLASSES, metavar='NAME', help='default: %(default)s'
+        '--classes',
+        nargs='+',
+        default=CLASSES,
+        metavar='NAME',
+        help=f'names that objects may have (default: {" ".join(CLASSES)})',
     )
     add_expected(parser, PUBLISHED)
     return parser

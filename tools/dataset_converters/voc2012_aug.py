@@ -46,7 +46,14 @@ def make_parser() -> argparse.ArgumentParser:
         'but those of val. Numbers, images and masks are checked first; a list that is right '
         'already is left alone.'
     )
-    parser.add_argument('root', nargs='?', default='data/VOCdevkit/VOC2012', type=Path)
+    parser.add_argument(
+        'root',
+        nargs='?',
+        metavar='ROOT',
+        default='data/VOCdevkit/VOC2012',
+        type=Path,
+        help='folder with JPEGImages (default: %(default)s)',
+    )
     parser.add_argument('--masks', default=MASKS, help='folder in ROOT (default: %(default)s)')
     parser.add_argument(
         '--complete',
