@@ -15,7 +15,7 @@ from mmseg.structures import SegDataSample
 from mmtadp.engine.hooks import install_prompt_hooks
 from tests.conftest import REPOSITORY
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
-from tests.utils.layouts_nyu import TEST, TRAIN, nyu_caption, write_nyu
+from tests.utils.layouts_nyu import HEIGHT, TEST, TRAIN, WIDTH, nyu_caption, write_nyu
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
 PROMPTS = ('vpd', 'vpd_ls', 'tadp0', 'tadp40')
@@ -176,6 +176,7 @@ def test_weight_decay(tiny_pipeline, tmp_path):
 def test_train_and_test(name, tiny_pipeline, data, tmp_path, monkeypatch):
     allow_amp_on_cpu(monkeypatch)
     config = tiny_version(load(name), tiny_pipeline, tmp_path / 'work')
+    config.test_evaluator.output_dir = str(tmp_path / 'predictions')
     runner = run(config)
     backbone = runner.model.backbone
     (key,) = backbone.prompt.meta_keys
@@ -207,6 +208,10 @@ def test_train_and_test(name, tiny_pipeline, data, tmp_path, monkeypatch):
     assert np.isfinite(list(metrics.values())).all()
     validated = runner.message_hub.get_scalar('val/rmse').current()
     assert metrics['rmse'] == pytest.approx(validated, rel=1e-5)
+    for image in TEST.values():  # in millimetres
+        saved = cv2.imread(str(tmp_path / f'predictions/{image}.png'), cv2.IMREAD_UNCHANGED)
+        assert (saved.shape, saved.dtype) == ((HEIGHT, WIDTH), np.uint16)
+        assert 100 < saved.min() <= saved.max() < 10_000
 
 
 def test_crops_of_480_fill_512(tiny_pipeline, tmp_path):

@@ -70,7 +70,11 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='DepthMetric', min_depth_eval=1e-3, max_depth_eval=10.0, crop_type='nyu_crop'
+    type='DepthMetric',
+    min_depth_eval=1e-3,
+    max_depth_eval=10.0,
+    crop_type='nyu_crop',
+    depth_scale_factor=1000.0,  # predictions are saved as the data set is, in millimetres
 )
 test_evaluator = val_evaluator
 auto_scale_lr = dict(enable=False, base_batch_size=24)
