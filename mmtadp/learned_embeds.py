@@ -3,16 +3,15 @@
 Pipeline transforms read the token's name, the text encoder its vectors.
 """
 
-import pickle
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, Tuple, Union
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
+
+from .tensor_files import read_tensors
 
 SUFFIXES = ('.safetensors', '.bin', '.pt')
 _EXAMPLE = "{'<night>': tensor of shape (768,) or (number of vectors, 768)}"
@@ -52,7 +51,8 @@ def read_learned_token(path: Union[str, PathLike]) -> LearnedToken:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        LearnedEmbedsError: If it cannot be read, or is not what it should be.
+        TensorFileError: If it cannot be read.
+        LearnedEmbedsError: If it is not what it should be.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -86,16 +86,7 @@ def _error(path: Path, problem: str) -> LearnedEmbedsError:
 def _read(path: Path) -> Any:
     if path.suffix not in SUFFIXES:
         raise _error(path, f'it should be a {", ".join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file')
-    try:
-        if path.suffix == '.safetensors':
-            return load_file(path, device='cpu')
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, KeyError) as error:
-        raise _error(
-            path,
-            f'it cannot be read as tensors alone ({str(error).splitlines()[0]}). Save {_EXAMPLE} '
-            'as .safetensors; mmtadp never executes code from a file',
-        ) from error
+    return read_tensors(path, 'learned_embeds', f'Save {_EXAMPLE} as .safetensors')
 
 
 def _name_and_vectors(content: Any, path: Path) -> Tuple[Any, Any]:

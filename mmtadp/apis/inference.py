@@ -12,7 +12,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
 from mmtadp.compat import safe_checkpoint_loading
-from mmtadp.engine.hooks import check_prompt, install_prompt_hooks
+from mmtadp.engine.hooks import check_learned_tokens, check_prompt, install_prompt_hooks
 from mmtadp.engine.hooks.caption_prompt_hook import META_KEY
 from mmtadp.models import no_pretrained_weights
 
@@ -67,11 +67,13 @@ def inference_model(
         List[SegDataSample or DetDataSample]: One per image, with the prediction.
 
     Raises:
-        ValueError: If there are not as many captions as images.
+        ValueError: If there are not as many captions as images, or if the pipeline writes a
+            learned token that the model does not know.
     """
     if captions is not None and len(captions) != len(images):
         raise ValueError(f'{len(captions)} captions for {len(images)} images: give one per image')
     pipeline = _inference_pipeline(model.cfg, images, with_captions=captions is not None)
+    check_learned_tokens(model, pipeline, 'inference')
     results = []
     for index, image in enumerate(images):
         sample = dict(img=image) if isinstance(image, np.ndarray) else dict(img_path=str(image))

@@ -13,6 +13,8 @@ from mmtadp.registry import HOOKS, register_module
 from .learned_token_check import check_learned_tokens
 
 META_KEY = 'mmtadp_prompt'
+# The loops that a run goes through are built when it begins, the others are configs or None.
+_LOOPS = dict(training='_train_loop', validation='_val_loop', testing='_test_loop')
 
 
 class _SetPrompts:
@@ -115,7 +117,10 @@ class CaptionPromptHook(Hook):
                 no backbone of this project is in the model.
         """
         install_prompt_hooks(runner.model)
-        check_learned_tokens(runner)
+        for stage, name in _LOOPS.items():
+            dataloader = getattr(getattr(runner, name, None), 'dataloader', None)
+            if dataloader is not None:
+                check_learned_tokens(runner.model, dataloader.dataset, stage)
 
     def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
         """Writes down the prompt type."""

@@ -18,15 +18,15 @@ _FAMILIES = {
 }
 
 
-def read_learned_tokens(paths: Union[str, PathLike, Sequence]) -> List[LearnedToken]:
-    """Reads one file or several; see :func:`mmtadp.learned_embeds.read_learned_token`.
+def read_learned_tokens(paths: Union[str, PathLike, Sequence, None]) -> List[LearnedToken]:
+    """Reads one file, several or none; see :func:`mmtadp.learned_embeds.read_learned_token`.
 
     Raises:
         ValueError: If two files hold a token of the same name.
     """
     if isinstance(paths, (str, PathLike)):
         paths = [paths]
-    tokens = [read_learned_token(path) for path in paths]
+    tokens = [read_learned_token(path) for path in paths or ()]
     files: Dict[str, LearnedToken] = {}
     for token in tokens:
         for name in _names(token):

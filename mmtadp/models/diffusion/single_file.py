@@ -1,18 +1,16 @@
 """Stable Diffusion checkpoints in one CompVis-layout file."""
 
-import pickle
 from pathlib import Path
 from typing import Dict
 
-import torch
 from diffusers.loaders.single_file_utils import (
     convert_ldm_clip_checkpoint,
     convert_ldm_unet_checkpoint,
     convert_ldm_vae_checkpoint,
 )
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
+
+from mmtadp.tensor_files import read_tensors
 
 # What each component's keys begin with in the CompVis layout.
 PREFIXES = {
@@ -36,16 +34,8 @@ def read_single_file(path: Path, argument: str = 'pretrained') -> Dict[str, Tens
         ValueError: If the file holds anything but tensors and plain containers, or cannot be
             read.
     """
-    try:
-        if path.suffix == '.safetensors':
-            return load_file(path)
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f"{argument}='{path}' cannot be read as weights alone ({error}). Use the "
-            '`.safetensors` release of the model, or a diffusers folder; mmtadp never executes '
-            'code from a checkpoint.'
-        ) from error
+    advice = 'Use the `.safetensors` release of the model, or a diffusers folder'
+    checkpoint = read_tensors(path, argument, advice)
     if not isinstance(checkpoint, dict):
         raise ValueError(
             f"{argument}='{path}' holds a {type(checkpoint).__name__}, not weights by name."

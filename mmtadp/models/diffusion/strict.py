@@ -27,7 +27,7 @@ def load_strictly(
         raise ValueError(
             f'{source}: {len(wrong)} tensors of the {component} do not fit the architecture, e.g. '
             f"'{key}' is {tuple(state[key].shape)} in the file and {tuple(own[key].shape)} in the "
-            "architecture. Set `architecture` to the folder of this model's configs."
+            'architecture. Set `architecture` to the folder of the configs that they go with.'
         )
     module.load_state_dict(state)
 

@@ -39,7 +39,7 @@ class CaptionPrompt(BasePrompt):
         self,
         model: DiffusionModel,
         cache_size: int = 25_000,
-        learned_embeds: Union[str, PathLike, Sequence[Union[str, PathLike]]] = (),
+        learned_embeds: Union[str, PathLike, Sequence[Union[str, PathLike]], None] = (),
         text_adapter: Optional[dict] = None,
     ) -> None:
         super().__init__(model.text_model.config.hidden_size, text_adapter)
