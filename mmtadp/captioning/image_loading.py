@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import DataLoader, Dataset
 
 from .errors import CaptioningError, UnusableImageError
@@ -57,8 +57,11 @@ def open_rgb(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
         raise
     except FileNotFoundError:
         raise UnusableImageError('the file does not exist') from None
+    except UnidentifiedImageError:
+        raise UnusableImageError('no image, or of an unknown format') from None
     except Exception as error:  # Decoders raise whatever comes to pass in a broken file.
-        raise UnusableImageError(f'{type(error).__name__}: {error}'.replace(path, '')) from error
+        reason = str(error).replace(repr(path), '').strip(' :')
+        raise UnusableImageError(f'{type(error).__name__}: {reason}') from error
 
 
 @contextmanager

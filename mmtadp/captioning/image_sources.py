@@ -125,7 +125,7 @@ def _listed(source: str, root: str) -> list[str]:
 def _with_extension(path: str) -> str:
     # VOC's lists of images have stems.
     if not os.path.isfile(path) and not _is_image(path):
-        for extension in IMAGE_EXTENSIONS:
+        for extension in (*IMAGE_EXTENSIONS, *map(str.upper, IMAGE_EXTENSIONS)):
             if os.path.isfile(path + extension):
                 return path + extension
     return path

@@ -160,8 +160,10 @@ def _earlier(task: Task, files: ResultFiles, journal: Journal, settings: dict) -
     if len(recorded):
         begun = journal.settings()
         check_same_settings(settings, begun['settings'], str(journal.folder))
-    # A run that was to overwrite the file goes on not caring what is in it.
-    if files.captions.is_file() and not (begun and begun['overwrite']):
+    # What a run was to overwrite does not concern it when it is continued, and a file without
+    # provenance is its own result then: it stopped between the two.
+    own = begun is not None and (begun['overwrite'] or not files.provenance.is_file())
+    if files.captions.is_file() and not own:
         done.update(_finished(files, settings))
     done.update(recorded)
     return done

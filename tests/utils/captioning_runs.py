@@ -1,0 +1,80 @@
+"""Captioning runs in this process, and what may happen to them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmtadp.captioning import Captioner, LocalEngine, Processes, Summary, Task, run_task
+from mmtadp.captioning.journal import Journal, Progress
+
+
+def run(task: Task) -> Summary:
+    """Runs a task on the CPU."""
+    processes = Processes()
+    return run_task(task, LocalEngine('cpu', processes), processes)
+
+
+def captions_of(task: Task) -> dict[str, str]:
+    """The captions that a run wrote."""
+    entries = json.loads(Path(task.out).read_text())
+    return {key: entry['captions'][0] for key, entry in entries.items()}
+
+
+def names_beside(task: Task) -> list[str]:
+    """What is in the folder of the result."""
+    return sorted(path.name for path in Path(task.out).parent.iterdir())
+
+
+def change_models(monkeypatch: pytest.MonkeyPatch, change: Callable[[Captioner], None]) -> None:
+    """Applies something to every model that is loaded from now on."""
+    load = Captioner.load.__func__
+
+    def load_and_change(cls, *args, **kwargs):
+        captioner = load(cls, *args, **kwargs)
+        change(captioner)
+        return captioner
+
+    monkeypatch.setattr(Captioner, 'load', classmethod(load_and_change))
+
+
+def change_logits(monkeypatch: pytest.MonkeyPatch, change: Callable) -> None:
+    """Applies something to the logits of every model that is loaded from now on."""
+
+    def hook(module, args, logits):
+        change(logits)
+        return logits
+
+    change_models(
+        monkeypatch,
+        lambda captioner: captioner.model.language_model.lm_head.register_forward_hook(hook),
+    )
+
+
+def spy_on_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """Size and search of every batch that is captioned from now on."""
+    batches, caption = [], Captioner.caption
+
+    def spy(self, images, decoding=None):
+        batches.append((len(images), decoding))
+        return caption(self, images, decoding)
+
+    monkeypatch.setattr(Captioner, 'caption', spy)
+    return batches
+
+
+def interrupt(task: Task, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """Runs a task until so many batches are recorded."""
+    append, count = Journal.append, []
+
+    def append_and_stop(self, batch: Progress) -> None:
+        append(self, batch)
+        count.append(batch)
+        if len(count) == batches:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, 'append', append_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(task)
