@@ -1,125 +1,219 @@
 """Every config of the project, built at full size on the meta device."""
 
-from pathlib import Path
+import itertools
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
+from safetensors.torch import save_file
 
 from mmtadp.models import no_pretrained_weights
+from mmtadp.models.diffusion.tiny import build_tiny_pipeline
+from tests.conftest import REPOSITORY
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'tadp'
-SD15_UNET = 859_508_800  # without conv_norm_out and conv_out
-ADE20K = [
-    *(f'tadp{n}_ade20k_{k}.py' for n in (0, 20, 40) for k in ('4k', '8k', '80k')),
-    *(f'{name}_ade20k_{k}.py' for name in ('vpd', 'vpd_ls') for k in ('4k', '8k', '80k')),
-    'null_ade20k_4k.py',
-]
-DEMO = ['tadp_shapes_demo.py']
+CONFIGS = REPOSITORY / 'configs'
+MODIFIERS = ('plain', 'simple', 'textual_inversion', 'dreambooth', 'nearby', 'unrelated')
 
 
-def build(config: Config):
-    with (
-        DefaultScope.overwrite_default_scope('mmseg'),
-        torch.device('meta'),
-        no_pretrained_weights(),
-    ):
-        return MODELS.build(config.model)
+def names(prompts, datasets, schedules):
+    return ['_'.join(name) for name in itertools.product(prompts, datasets, schedules)]
+
+
+FAMILIES = {
+    'ade20k': [
+        *names(('tadp0', 'tadp20', 'tadp40', 'vpd', 'vpd_ls'), ['ade20k'], ('4k', '8k', '80k')),
+        *names(('null', 'tadp20_ta'), ['ade20k'], ('4k', '8k')),
+        *names(['oracle'], ['ade20k'], ('4k', '80k')),
+        *(
+            f'oracle_p{precision}_r{recall}_ade20k_4k'
+            for precision, recall in itertools.product((50, 75, 100), repeat=2)
+            if (precision, recall) != (100, 100)
+        ),
+        'tadp40_ade20k_80k_1gpu',
+    ],
+    'voc2012': [
+        'vpd_voc2012_15e',
+        'vpd_ls_voc2012_15e',
+        'class_embeddings_voc2012_15e',
+        'class_names_voc2012_15e',
+        'tadp0_voc2012_15e',
+        'tadp20_voc2012_15e',
+        'tadp20_nouns_voc2012_15e',
+        'tadp40_voc2012_15e',
+        'oracle_voc2012_15e',
+        'tadp40_voc2012_15e_1gpu',
+    ],
+    'nyu': [
+        *names(('vpd', 'vpd_ls', 'tadp0', 'tadp40'), ['nyu'], ('1e', '25e')),
+        'tadp40_nyu_25e_1gpu',
+    ],
+    'cityscapes': [
+        *names([f'tadp0_{modifier}' for modifier in MODIFIERS], ['cityscapes2night'], ['40k']),
+        *names(('tadp0_plain', 'tadp0_simple'), ['cityscapes2acdc'], ['40k']),
+        'tadp0_plain_cityscapes2night_40k_1gpu',
+    ],
+    'voc_detection': [
+        *names(
+            [f'tadp_{modifier}' for modifier in MODIFIERS],
+            ('voc2watercolor', 'voc2comic'),
+            ['100e'],
+        ),
+        'tadp_plain_voc2watercolor_100e_1gpu',
+    ],
+    'shapes': [
+        'tadp_shapes_demo',
+        'tadp_shapes_depth_demo',
+        'tadp_shapes_detection_demo',
+        *(f'tadp_{modifier}_shapes_day2night_demo' for modifier in MODIFIERS),
+    ],
+}
+ALL = sorted(itertools.chain(*FAMILIES.values()))
+STABLE_DIFFUSION = [name for name in ALL if name not in FAMILIES['shapes']]
+
+# Tokens by prompt, where they are not a caption's 77.
+TOKENS = {
+    **{name: 150 for name in FAMILIES['ade20k'] if name.startswith('vpd')},
+    'vpd_voc2012_15e': 21,
+    'vpd_ls_voc2012_15e': 21,
+    'class_embeddings_voc2012_15e': 23,
+    **{name: 1 for name in FAMILIES['nyu'] if name.startswith('vpd')},
+}
+# Stable Diffusion 1.5's U-Net without conv_norm_out and conv_out, and the text adapter.
+UNET = 859_508_800
+TEXT_ADAPTER = 1_181_952
+TINY_UNET = 4_802_528
+# What a segmentation head has beside its classifier of 256 weights and a bias for each class.
+FPN_HEAD = 4_132_352
+DEPTH_HEAD, RPN_HEAD, ROI_HEAD = 11_537_409, 593_935, 13_999_205
+CLASSES = dict(ade20k=150, voc2012=21, cityscapes=19)
+
+
+def config_of(name: str) -> Config:
+    return Config.fromfile(CONFIGS / 'tadp' / f'{name}.py')
+
+
+@pytest.fixture(scope='module')
+def build():
+    """Builds a config's model; once, where configs differ in other things only."""
+    models = {}
+
+    def _build(config: Config):
+        key = Config(dict(model=config.model)).pretty_text
+        if key not in models:
+            with (
+                DefaultScope.overwrite_default_scope(config.default_scope),
+                torch.device('meta'),
+                no_pretrained_weights(),
+            ):
+                models[key] = MODELS.build(config.model)
+        return models[key]
+
+    return _build
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def family_of(name: str) -> str:
+    (family,) = [family for family, members in FAMILIES.items() if name in members]
+    return family
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    """What configs name beside Stable Diffusion, where they name it."""
+    folder = tmp_path_factory.mktemp('weights')
+    widths = dict(night=768, watercolor=768, comic=768)
+    tokens = {f'tokens/{name}': width for name, width in widths.items()}
+    tokens |= {f'shapescenes/tokens/{name}': 128 for name in ('night', 'watercolour')}
+    for name, width in tokens.items():
+        token = folder / 'data' / name
+        token.mkdir(parents=True)
+        vectors = {f'<{token.name}>': torch.zeros(2, width)}
+        save_file(vectors, token / 'learned_embeds.safetensors')
+    build_tiny_pipeline(folder / 'data' / 'shapescenes' / 'tiny_pipeline')
+    return folder
+
+
+@pytest.fixture
+def in_weights(weights, monkeypatch):
+    monkeypatch.chdir(weights)
 
 
 def test_all_configs_are_known():
-    found = sorted(path.name for path in CONFIGS.glob('**/*.py'))
-    assert found == sorted(ADE20K + DEMO)
-    assert len(found) == 17
+    found = sorted(path.stem for path in (CONFIGS / 'tadp').glob('**/*.py'))
+    assert found == ALL
+    assert len(found) == 80
+    assert {family: len(members) for family, members in FAMILIES.items()} == dict(
+        ade20k=30, voc2012=10, nyu=9, cityscapes=9, voc_detection=13, shapes=9
+    )
 
 
-@pytest.mark.parametrize('name', ADE20K)
-def test_ade20k(name):
-    config = Config.fromfile(CONFIGS / name)
+@pytest.mark.parametrize('name', ALL)
+def test_a_config_is_a_short_difference(name):
+    text = (CONFIGS / 'tadp' / f'{name}.py').read_text()
+    lines = [line for line in text.splitlines() if line.strip() and line.strip()[0] != '#']
+    assert len(lines) < 30
+
+
+def test_every_base_is_used():
+    used = set()
+    for path in CONFIGS.glob('**/*.py'):
+        for base in Config._get_base_files(str(path)):
+            assert not base.startswith('mmtadp::')
+            resolved = (path.parent / base).resolve()
+            assert resolved.is_file()
+            used.add(resolved)
+    bases = set((CONFIGS / '_base_').resolve().glob('**/*.py'))
+    assert bases <= used
+
+
+@pytest.mark.parametrize('name', STABLE_DIFFUSION)
+def test_full_size(name, in_weights, build):
+    config = config_of(name)
+    family = family_of(name)
     # Building checks the neck's channels against the backbone's.
     model = build(config)
     backbone = model.backbone
-    tokens = 150 if name.startswith('vpd') else 77
-    assert backbone.prompt.num_tokens == tokens
-    assert backbone.out_channels == (320, 640 + tokens, 1280 + tokens, 1280)
-    assert sum(p.numel() for p in backbone.unet.parameters()) == SD15_UNET
-    assert model.num_classes == 150
-    assert (backbone.prompt.text_adapter is not None) == name.startswith('vpd')
-    assert backbone.vae.scale == (1.0 if name.startswith('vpd_ade') else 0.18215)
-
-
-@pytest.mark.parametrize('name', ADE20K)
-def test_ade20k_schedule(name):
-    """Table S3, (a) to (c)."""
-    config = Config.fromfile(CONFIGS / name)
-    iterations, warm_up, lr = {
-        '4k': (4000, 75, 1.6e-4),
-        '8k': (8000, 150, 1.6e-4),
-        '80k': (80000, 1500, 8e-5),
-    }[name.removesuffix('.py').split('_')[-1]]
-    assert config.train_cfg.max_iters == iterations
-    assert config.optim_wrapper.optimizer.lr == lr
-    assert config.optim_wrapper.optimizer.weight_decay == 5e-3
-    warm, poly = config.param_scheduler
-    assert (warm.start_factor, warm.end) == (1e-6, warm_up)
-    assert (poly.power, poly.eta_min, poly.end) == (1.0, 0.0, iterations)
-
-
-@pytest.mark.parametrize('name', ADE20K)
-def test_ade20k_captions(name):
-    """Only prompts that need captions read them, in training, testing and TTA alike."""
-    config = Config.fromfile(CONFIGS / name)
-    pipelines = [
-        config.train_dataloader.dataset.pipeline,
-        config.val_dataloader.dataset.pipeline,
-        config.test_dataloader.dataset.pipeline,
-        config.tta_pipeline,
-    ]
-    files = [[t.ann_file for t in p if t.type == 'mmtadp.CaptionLoadTransform'] for p in pipelines]
-    if name.startswith('tadp'):
-        minimum = name.split('_')[0].removeprefix('tadp')
-        assert files == [[f'data/captions/ade20k_captions_min={minimum}_max=77.json']] * 4
-    else:
-        assert files == [[]] * 4
-
-
-def test_learning_rates():
-    """U-Net at a hundredth (Table S3), heads at the full rate, no decay on norms of the head."""
-    from mmengine.optim import build_optim_wrapper
-
-    config = Config.fromfile(CONFIGS / 'tadp40_ade20k_80k.py')
-    model = build(config)
-    groups = build_optim_wrapper(model, config.optim_wrapper).optimizer.param_groups
-    by_parameter = {id(p): group for group in groups for p in group['params']}
-    unet = by_parameter[id(model.backbone.unet.conv_in.weight)]
-    head = by_parameter[id(model.decode_head.conv_seg.weight)]
-    norm = by_parameter[id(model.decode_head.scale_heads[0][0].bn.weight)]
-    assert unet['lr'] == pytest.approx(8e-7)
-    assert head['lr'] == norm['lr'] == pytest.approx(8e-5)
-    assert (head['weight_decay'], norm['weight_decay']) == (5e-3, 0.0)
-
-
-def test_published_warm_up():
-    """The learning rate is the polynomial times a linear warm-up, both from iteration 0."""
-    from mmengine.optim import build_optim_wrapper
-    from mmengine.registry import PARAM_SCHEDULERS
-
-    config = Config.fromfile(CONFIGS / 'tadp40_ade20k_4k.py')
-    parameter = torch.nn.Linear(1, 1)
-    wrapper = build_optim_wrapper(
-        parameter, dict(type='OptimWrapper', optimizer=config.optim_wrapper.optimizer)
+    num_tokens = TOKENS.get(name, 77)
+    assert backbone.prompt.num_tokens == num_tokens
+    maps = 0 if family == 'nyu' else num_tokens
+    assert backbone.out_channels == (320, 640 + maps, 1280 + maps, 1280)
+    assert count(backbone.unet) == UNET
+    # The text encoder and the autoencoder are not trained.
+    adapter = TEXT_ADAPTER if name.startswith('vpd') or '_ta_' in name else 0
+    assert count(backbone) == UNET + adapter
+    assert backbone.vae.scale == (
+        1.0 if name.startswith('vpd_') and '_ls_' not in name else 0.18215
     )
-    schedulers = [
-        PARAM_SCHEDULERS.build(dict(optimizer=wrapper, **s)) for s in config.param_scheduler
-    ]
-    rates = []
-    for _ in range(4000):
-        rates.append(wrapper.param_groups[0]['lr'])
-        wrapper.optimizer.step()
-        for scheduler in schedulers:
-            scheduler.step()
-    for step in (0, 1, 40, 74, 75, 1000, 3999):
-        poly = 1.6e-4 * (1 - step / 3999)
-        warm = min(1, 1e-6 + (1 - 1e-6) * step / 74)
-        assert rates[step] == pytest.approx(poly * warm, rel=2e-3, abs=1e-12)
+    assert backbone.unet.is_gradient_checkpointing == name.endswith('_1gpu')
+    assert (config.default_scope, type(model).__name__) == dict(
+        nyu=('mmseg', 'DepthEstimator'), voc_detection=('mmdet', 'FasterRCNN')
+    ).get(family, ('mmseg', 'EncoderDecoder'))
+    if family == 'nyu':
+        assert count(model.decode_head) == DEPTH_HEAD
+    elif family == 'voc_detection':
+        assert count(model.neck) == 3_301_888
+        assert (count(model.rpn_head), count(model.roi_head)) == (RPN_HEAD, ROI_HEAD)
+    else:
+        assert model.num_classes == CLASSES[family]
+        laterals = (sum(backbone.out_channels) + 4) * 256
+        assert count(model.neck) == laterals + 4 * (9 * 256 * 256 + 256)
+        assert count(model.decode_head) == FPN_HEAD + 257 * CLASSES[family]
+
+
+@pytest.mark.parametrize('name', FAMILIES['shapes'])
+def test_demo_size(name, in_weights, build):
+    config = config_of(name)
+    model = build(config)
+    backbone = model.backbone
+    assert backbone.prompt.num_tokens == 77
+    maps = 77 if backbone._features.map_levels else 0
+    assert backbone.out_channels == (32, 64 + maps, 96 + maps, 128)
+    assert count(backbone) == TINY_UNET
+    assert (config.default_scope, type(model).__name__) == {
+        'tadp_shapes_depth_demo': ('mmseg', 'DepthEstimator'),
+        'tadp_shapes_detection_demo': ('mmdet', 'FasterRCNN'),
+    }.get(name, ('mmseg', 'EncoderDecoder'))
