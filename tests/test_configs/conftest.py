@@ -2,6 +2,8 @@
 
 import pytest
 
+from mmtadp.models import TADPUNetBackbone
+
 
 @pytest.fixture(autouse=True)
 def unformatted_dumps(monkeypatch) -> None:
@@ -11,3 +13,19 @@ def unformatted_dumps(monkeypatch) -> None:
         monkeypatch.setattr(
             f'{module}.FormatCode', lambda text, **options: (text, True), raising=False
         )
+
+
+@pytest.fixture
+def prompted(monkeypatch) -> list[tuple[bool, list[str]]]:
+    """Whether it trains and its images' captions, for each forward of a backbone, in order."""
+    calls = []
+    embed = TADPUNetBackbone._embed_prompts
+
+    def record(backbone, batch_size):
+        samples = backbone._samples if backbone.prompt.meta_keys else ()
+        captions = [sample['caption'] for sample in samples]
+        calls.append((backbone.training, captions))
+        return embed(backbone, batch_size)
+
+    monkeypatch.setattr(TADPUNetBackbone, '_embed_prompts', record)
+    return calls
