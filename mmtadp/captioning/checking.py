@@ -126,7 +126,7 @@ def _find_words(texts: Sequence[tuple[str, str]], words: Sequence[str], report: 
     for name, text in texts:
         found = dict.fromkeys(pattern.findall(text.lower()))
         if found:
-            report.words.update(found)
+            report.words.update(list(found))
             report.problems['style'].append(f'{name}: {", ".join(found)}: {text!r}')
 
 

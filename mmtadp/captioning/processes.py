@@ -56,9 +56,13 @@ class Processes:
         return self.rank == 0
 
     def send(self, message: Any) -> None:
-        """Tells all others something: a picklable object, or an error, which they raise."""
+        """Tells all others something: a picklable object, or an error, which they raise.
+
+        Returns when they know, because the store may end with this process.
+        """
         if self._store is not None:
             self._store.set('plan', zlib.compress(pickle.dumps(message)))
+            self._wait_for([f'received_{rank}' for rank in range(1, self.count)])
 
     def receive(self) -> Any:
         """Waits for what the main one sends.
@@ -68,6 +72,7 @@ class Processes:
         """
         self._wait_for(['plan'])
         message = pickle.loads(zlib.decompress(self._store.get('plan')))
+        self._store.set(f'received_{self.rank}', b'1')
         if isinstance(message, CaptioningError):
             raise message
         return message

@@ -106,7 +106,8 @@ def _caption(
             while processes.is_main and not processes.all_finished():
                 time.sleep(_POLL_SECONDS)
                 bar.show(processes.count_images(0))
-            bar.show(processes.count_images(0))
+            if processes.is_main:
+                bar.show(processes.count_images(0))
     finally:
         journal.close()
 
