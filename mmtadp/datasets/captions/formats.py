@@ -177,7 +177,7 @@ def _not_found(path: str) -> str:
     message = f'caption file not found: {path}'
     if os.path.isdir(path):
         return f'{message} is a folder{_json_files(os.listdir(path))}.'
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         while not os.path.isdir(folder):
             folder = os.path.dirname(folder)
