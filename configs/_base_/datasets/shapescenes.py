@@ -1,6 +1,7 @@
 # ShapeScenes, which tools/prepare_shapescenes.py writes: 24 classes on varied backgrounds.
 dataset_type = 'BaseSegDataset'
 data_root = 'data/shapescenes/day'
+image_size = 128  # height and width
 metainfo = dict(
     classes=(
         'background',

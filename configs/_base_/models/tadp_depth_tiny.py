@@ -1,0 +1,14 @@
+# The tiny pipeline that tools/demo.py builds, for scenes of 128 x 128.
+_base_ = 'tadp_depth_sd15.py'
+model = dict(
+    data_preprocessor=dict(size=(128, 128)),
+    backbone=dict(pretrained='data/shapescenes/tiny_pipeline', keep_padding=False),
+    decode_head=dict(
+        in_channels=[32, 64, 96, 128],
+        embed_dim=32,
+        feature_dim=256,  # 8 times embed_dim
+        num_deconv_filters=(32, 32, 32),
+        fmap_border=0,
+    ),
+    test_cfg=dict(_delete_=True, mode='whole'),
+)
