@@ -1,0 +1,26 @@
+# Textual inversion: a learned token for each target, which its template calls {token}.
+_base_ = 'tadp_plain_shapes_day2night_demo.py'
+tokens = [
+    'data/shapescenes/tokens/night/learned_embeds.safetensors',
+    'data/shapescenes/tokens/watercolour/learned_embeds.safetensors',
+]
+model = dict(backbone=dict(prompt=dict(learned_embeds=tokens)))
+night_template = 'a dark {token} photo of {caption}'
+watercolour_template = 'a {token} style painting of {caption}'
+modify_night = dict(
+    type='mmtadp.DomainModifier', template=night_template, learned_embeds=tokens[0]
+)
+modify_watercolour = dict(
+    type='mmtadp.DomainModifier', template=watercolour_template, learned_embeds=tokens[1]
+)
+train_modifier = dict(type='RandomChoice', transforms=[[modify_night], [modify_watercolour]])
+train_pipeline = [_base_.load_train_caption, train_modifier, *_base_.train_transforms]
+night_pipeline = [*_base_.caption_night, modify_night, *_base_.test_transforms]
+watercolour_pipeline = [*_base_.caption_watercolour, modify_watercolour, *_base_.test_transforms]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+targets = [
+    dict(**_base_.night, pipeline=night_pipeline),
+    dict(**_base_.watercolour, pipeline=watercolour_pipeline),
+]
+val_dataloader = dict(dataset=dict(datasets=targets))
+test_dataloader = val_dataloader
