@@ -1,8 +1,11 @@
 # The two commands are `make demo` and `make test`; each does its set-up by itself. Variables:
+#   TASK=depth                   what the demo trains: segmentation, depth or detection
 #   PYTHON=/path/to/python3.11   the interpreter to make the environments with
 #   TORCH='torch==...'           another build of torch, e.g. for your CUDA; remembered
 #   MAX_JOBS=4                   compiler processes that build mmcv
 #   ARGS='-k captions'           more arguments for pytest
+TASK ?= segmentation
+TASKS := segmentation depth detection
 VENV := .venv
 VENV_UPSTREAM := .venv-upstream
 
@@ -13,14 +16,22 @@ ANY_PYTHON := $(firstword $(foreach name,python3 python3.11 python3.12 python,$(
 .PHONY: help demo test test-upstream lint setup setup-upstream clean
 
 help:
-	@echo 'make demo           train, test and draw TADP on generated scenes'
+	@echo 'make demo           train, test and draw TADP on generated scenes: TASK=segmentation, the default,'
+	@echo '                    depth or detection'
 	@echo 'make test           run the tests with the onedl set of mm packages, in $(VENV)'
 	@echo "make test-upstream  run them with OpenMMLab's own, in $(VENV_UPSTREAM)"
 	@echo 'make lint           check style'
 	@echo 'make clean          remove the environments and all builds; data/ and work_dirs/ stay'
 
+# Said before the set-up, not after it.
+ifneq ($(filter demo,$(MAKECMDGOALS)),)
+ifeq ($(filter $(TASK),$(TASKS)),)
+$(error TASK is '$(TASK)'; choose from: $(TASKS))
+endif
+endif
+
 demo: setup
-	$(VENV)/bin/python tools/demo.py
+	$(VENV)/bin/python tools/demo.py --task $(TASK)
 
 test: setup
 	$(VENV)/bin/pytest $(ARGS)

@@ -1,0 +1,151 @@
+"""Object detection on ShapeScenes."""
+
+import json
+import re
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+import cv2
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+from visualize_attention import save_sheet
+
+from .base import (
+    CONFIGS,
+    DemoTask,
+    build_metric,
+    captions_of,
+    draw_words,
+    enlarge,
+    example_stems,
+    read_image,
+)
+
+_SCALE = 3
+_SCORE_THRESHOLD = 0.3
+
+
+class DetectionTask(DemoTask):
+    """Boxes of 24 classes, by average precision."""
+
+    name = 'detection'
+    config = CONFIGS / 'tadp_shapes_detection_demo.py'
+    chance = 'boxes of training objects whose class the caption names, at random'
+    pictures = {
+        'demo.png': 'ground truth and predictions',
+        'attention.png': 'what words of one caption attend to',
+    }
+
+    def keep_predictions(self, cfg: Config, work_dir: Path) -> None:
+        """At 128 pixels labels hide what they name, so the boxes are drawn once more, larger."""
+        cfg.test_evaluator.outfile_prefix = str(work_dir / 'boxes')
+
+    def score_chance(self, cfg: Config) -> Dict[str, float]:
+        """What a reader of captions scores who does not look at the images.
+
+        For each image, as many boxes as the model may give: those of random training objects
+        among the classes that the caption names. Captions are always right, so these classes are.
+        """
+        dataset = cfg.test_dataloader.dataset
+        classes = dataset.metainfo.classes
+        metric = build_metric(cfg, dataset.metainfo)
+        boxes, labels = _training_boxes(cfg)
+        captions = captions_of(cfg)
+        rng = np.random.RandomState(0)
+        count = cfg.model.test_cfg.rcnn.max_per_img
+        images = _annotations(dataset)['images']
+        for image in images:
+            named = _named_classes(captions[Path(image['file_name']).stem], classes)
+            chosen = rng.permutation(np.flatnonzero(np.isin(labels, named)))[:count]
+            prediction = _instances(boxes[chosen], labels[chosen], rng.random_sample(len(chosen)))
+            sample = DetDataSample(
+                metainfo=dict(img_id=image['id'], ori_shape=(image['height'], image['width'])),
+                pred_instances=prediction,
+            )
+            metric.process({}, [sample.to_dict()])
+        return metric.evaluate(len(images))
+
+    def figures(self, scores: Dict[str, float], chance: Dict[str, float]) -> Dict[str, float]:
+        """COCO's average precision at IoU 0.5, and over 0.5 to 0.95, of both, in percent."""
+        return {
+            'AP50': round(100 * float(scores['coco/bbox_mAP_50']), 2),
+            'AP50_captions_only': round(100 * float(chance['coco/bbox_mAP_50']), 2),
+            'COCO_AP': round(100 * float(scores['coco/bbox_mAP']), 2),
+            'COCO_AP_captions_only': round(100 * float(chance['coco/bbox_mAP']), 2),
+        }
+
+    def draw(self, cfg: Config, checkpoint: str, work_dir: Path) -> None:
+        """Put ground truth and predictions side by side under the captions."""
+        dataset = cfg.test_dataloader.dataset
+        captions = captions_of(cfg)
+        truth = _annotations(dataset)
+        predicted = json.loads((work_dir / 'boxes.bbox.json').read_text())
+        ids = {Path(image['file_name']).stem: image['id'] for image in truth['images']}
+        visualizer = DetLocalVisualizer(line_width=2)
+        visualizer.dataset_meta = dataset.metainfo
+        panels = []
+        for stem in example_stems(captions):
+            sample = DetDataSample(
+                gt_instances=_of_image(truth['annotations'], ids[stem]),
+                pred_instances=_of_image(predicted, ids[stem]),
+            )
+            image = enlarge(read_image(cfg, stem), _SCALE)[..., ::-1]
+            file = work_dir / 'examples' / f'{stem}.png'
+            visualizer.add_datasample(
+                stem, image, sample, pred_score_thr=_SCORE_THRESHOLD, out_file=str(file)
+            )
+            panels.append((captions[stem], cv2.imread(str(file))))
+        title = (
+            'For each caption: the true boxes, and the predicted ones with a score of '
+            f'{_SCORE_THRESHOLD:.0%} or more.'
+        )
+        save_sheet(panels, 2, title, work_dir / 'demo.png')
+        draw_words(cfg, checkpoint, work_dir / 'attention.png')
+
+    def summary(self, metrics: Dict) -> str:
+        """Average precision of both."""
+        return (
+            f'AP50 {metrics["AP50"]:.1f}, COCO AP {metrics["COCO_AP"]:.1f} on '
+            f'{metrics["validation_scenes"]} scenes that were not trained on '
+            f'({metrics["training_scenes"]} were).\n'
+            'Boxes of random training objects whose class the caption names score AP50 '
+            f'{metrics["AP50_captions_only"]:.1f}, COCO AP {metrics["COCO_AP_captions_only"]:.1f}.'
+        )
+
+
+def _annotations(dataset: Config) -> Dict:
+    return json.loads((Path(dataset.data_root) / dataset.ann_file).read_text())
+
+
+def _training_boxes(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 4) corners and (n,) labels of all training objects."""
+    annotations = _annotations(cfg.train_dataloader.dataset)['annotations']
+    boxes = np.array([a['bbox'] for a in annotations], np.float32)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes, np.array([a['category_id'] - 1 for a in annotations])
+
+
+def _named_classes(caption: str, classes: Sequence[str]) -> List[int]:
+    words = set(re.findall('[a-z]+', caption))
+    return [label for label, name in enumerate(classes) if name in words]
+
+
+def _of_image(rows: Sequence[Dict], image_id: int) -> InstanceData:
+    """Boxes of one image in a COCO file, enlarged as the image is."""
+    rows = [row for row in rows if row['image_id'] == image_id]
+    boxes = np.array([row['bbox'] for row in rows], np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    labels = np.array([row['category_id'] - 1 for row in rows], np.int64)
+    scores = np.array([row['score'] for row in rows if 'score' in row], np.float32)
+    return _instances(boxes * _SCALE, labels, scores if len(scores) else None)
+
+
+def _instances(boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray | None) -> InstanceData:
+    instances = InstanceData(bboxes=torch.from_numpy(boxes), labels=torch.from_numpy(labels))
+    if scores is not None:
+        instances.scores = torch.from_numpy(scores)
+    return instances
