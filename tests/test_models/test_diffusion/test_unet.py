@@ -30,7 +30,6 @@ def sources(trained, tmp_path_factory):
     save_pipeline(trained, folder / 'pipeline')
     shutil.copytree(folder / 'pipeline' / 'unet', folder / 'unet')
     trained.unet.save_pretrained(folder / 'pickled', safe_serialization=False)
-    tiny_diffusion_model().unet.save_pretrained(folder / 'half')
     half = seed_weights(tiny_diffusion_model().unet, 'unet.', seed=1).half()
     half.save_pretrained(folder / 'half')
     state = {key: value.contiguous() for key, value in compvis_state_dict(trained).items()}
