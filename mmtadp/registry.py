@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -25,6 +26,9 @@ TRANSFORMS = Registry(
 )
 HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='mmtadp', locations=['mmtadp.engine.hooks'])
 METRICS = Registry('metric', parent=ROOT_METRICS, scope='mmtadp', locations=['mmtadp.evaluation'])
+TASK_UTILS = Registry(
+    'task util', parent=ROOT_TASK_UTILS, scope='mmtadp', locations=['mmtadp.models.task_modules']
+)
 
 # Prompt types are a concept of this project alone, so their registry is a root of its own.
 PROMPTS = Registry('prompt', scope='mmtadp', locations=['mmtadp.models.prompts'])

@@ -1,6 +1,12 @@
 """Weights of other implementations in the layout of this one, and back."""
 
-from .checkpoint_file import CheckpointError, CheckpointFile, read_checkpoint, written_at_once
+from .checkpoint_file import (
+    CheckpointError,
+    CheckpointFile,
+    check_free,
+    read_checkpoint,
+    written_at_once,
+)
 from .ledger import Ledger, Report
 from .stable_diffusion import (
     compvis_state_dict,
@@ -13,6 +19,7 @@ __all__ = [
     'CheckpointFile',
     'Ledger',
     'Report',
+    'check_free',
     'compvis_state_dict',
     'folder_to_single_file',
     'read_checkpoint',

@@ -33,11 +33,13 @@ class Report:
         taken (Dict[str, Row]): By part of the model.
         dropped (Dict[str, Row]): By reason.
         beside (Dict[str, int]): Entries beside the weights, with their number of tensors.
+        notes (List[str]): What else there is to say of single tensors.
     """
 
     taken: Dict[str, Row] = field(default_factory=dict)
     dropped: Dict[str, Row] = field(default_factory=dict)
     beside: Dict[str, int] = field(default_factory=dict)
+    notes: List[str] = field(default_factory=list)
 
     @property
     def num_taken(self) -> int:
@@ -66,7 +68,7 @@ class Report:
         if self.beside:
             beside = ', '.join(f'{name} ({count})' for name, count in self.beside.items())
             rows.append(f'not weights, left behind: {beside}')
-        return rows
+        return rows + self.notes
 
 
 class Ledger:

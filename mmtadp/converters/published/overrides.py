@@ -1,0 +1,52 @@
+"""From settings to what a config must say."""
+
+from typing import Any, Dict, Optional
+
+from mmengine.config import Config
+
+from ..ledger import Ledger
+from .layouts import Layout
+from .settings import Settings
+
+
+def model_overrides(
+    layout: Layout,
+    ledger: Ledger,
+    settings: Settings,
+    model: Config,
+    backbone_only: bool = False,
+) -> Dict[str, Any]:
+    """What ``model`` must say for a converted checkpoint to predict what it did.
+
+    Args:
+        layout (Layout): Which published model it is of.
+        ledger (Ledger): Its tensors.
+        settings (Settings): What it was trained with.
+        model (Config): ``model`` of the config that is chosen for it.
+        backbone_only (bool): Its heads do not matter.
+
+    Returns:
+        Dict[str, Any]: The differences from ``model``, to be merged into it.
+    """
+    wanted: Dict[str, Any] = {}
+    if settings.normalisation is not None:
+        wanted['data_preprocessor'] = settings.normalisation
+    if settings.latent_scaling is not None:
+        wanted['backbone'] = dict(latent_scaling=settings.latent_scaling)
+    if not backbone_only:
+        wanted.update(layout.head_settings(ledger))
+    return _difference(wanted, model) or {}
+
+
+def _difference(wanted: Any, current: Any) -> Optional[Any]:
+    """Those entries of ``wanted`` that ``current`` has otherwise; None if there are none."""
+    if not isinstance(wanted, dict):
+        if isinstance(current, tuple):
+            current = list(current)
+        return None if wanted == current else wanted
+    if wanted.get('_delete_'):
+        rest = {key: value for key, value in wanted.items() if key != '_delete_'}
+        return None if rest == current else wanted
+    current = current or {}
+    pairs = ((key, _difference(value, current.get(key))) for key, value in wanted.items())
+    return {key: value for key, value in pairs if value is not None} or None

@@ -1,0 +1,145 @@
+"""What a published checkpoint was trained with, and what that means for a config.
+
+The weights alone do not say it all, and the published runs differ: segmentation and depth are
+trained on images in [-1, 1], but for those on Cityscapes, which are normalised by ImageNet's mean
+and deviation like those of the detector; and latents are scaled in some runs and not in others.
+"""
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional
+
+from ..ledger import Ledger
+from .layouts import Layout
+
+# Mean and standard deviation of red, green and blue in [0, 255].
+NORMALISATIONS = {
+    'half': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
+    'imagenet': dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
+}
+_CITYSCAPES_CLASSES = 19
+
+
+@dataclass
+class Settings:
+    """What the checkpoint was trained with.
+
+    Attributes:
+        latent_scaling (bool, optional): Whether latents were scaled. None: the file does not
+            say, and the config's own value stays.
+        normalisation (dict, optional): ``mean`` and ``std`` of the images, likewise.
+        sources (Dict[str, str]): How each of them is known.
+        published_arguments (Dict[str, Any]): The command line of the run, if the file has it.
+    """
+
+    latent_scaling: Optional[bool] = None
+    normalisation: Optional[Dict[str, List[float]]] = None
+    sources: Dict[str, str] = field(default_factory=dict)
+    published_arguments: Dict[str, Any] = field(default_factory=dict)
+
+    def lines(self) -> List[str]:
+        """The settings as text."""
+        normalisation = self.normalisation and f'mean {self.normalisation["mean"]}'
+        values = dict(latent_scaling=self.latent_scaling, normalisation=normalisation)
+        return [
+            f'{name}: {"as in the config" if value is None else value} ({self.sources[name]})'
+            for name, value in values.items()
+        ] + [f'published argument {k}: {v}' for k, v in self.published_arguments.items()]
+
+
+def find_settings(
+    layout: Layout,
+    ledger: Ledger,
+    meta: Dict[str, Any],
+    latent_scaling: Optional[bool] = None,
+    normalisation: Optional[str] = None,
+) -> Settings:
+    """Gathers what a checkpoint says of its training.
+
+    Args:
+        layout (Layout): Which model it is of.
+        ledger (Ledger): Its tensors.
+        meta (Dict[str, Any]): What mmcv wrote beside them.
+        latent_scaling (bool, optional): Given by the user, who knows better.
+        normalisation (str, optional): Likewise, a key of :data:`NORMALISATIONS`.
+
+    Returns:
+        Settings: What was found.
+    """
+    config = literal_config(meta.get('config', ''))
+    settings = Settings()
+    options = config.get('model', {}).get('opt_dict', {})
+    settings.published_arguments = {k: v for k, v in options.items() if v not in (None, False)}
+
+    found = _latent_scaling(layout, ledger)
+    if 'use_scaled_encode' in options:
+        found = (options['use_scaled_encode'], 'says the config in the file')
+    if latent_scaling is not None:
+        found = (latent_scaling, 'as asked for')
+    settings.latent_scaling, settings.sources['latent_scaling'] = found
+
+    found = _normalisation(layout, ledger, config)
+    if normalisation is not None:
+        found = (NORMALISATIONS[normalisation], 'as asked for')
+    settings.normalisation, settings.sources['normalisation'] = found
+    return settings
+
+
+def _latent_scaling(layout: Layout, ledger: Ledger):
+    if layout.scaling_shows:
+        scaled = not ledger.any_with(layout.unscaled_vae)
+        place = layout.scaled_vae if scaled else layout.unscaled_vae
+        return scaled, f'the file has the autoencoder in {place}*, as runs {_WITH[scaled]} have'
+    if not ledger.any_with(f'{layout.root}sd_model.'):
+        return False, 'a checkpoint of VPD, which does not scale'
+    if ledger.any_with(layout.text):
+        return True, 'the file does not say; the published command for captions scales'
+    return None, 'the file does not say; published runs differ'
+
+
+_WITH = {True: 'with latent scaling', False: 'without latent scaling'}
+
+
+def _normalisation(layout: Layout, ledger: Ledger, config: Dict[str, Any]):
+    norm = config.get('img_norm_cfg', {})
+    if 'mean' in norm and 'std' in norm:
+        return {key: list(norm[key]) for key in ('mean', 'std')}, 'says the config in the file'
+    bias = ledger.tensors.get('decode_head.conv_seg.bias')
+    if bias is not None and len(bias) == _CITYSCAPES_CLASSES:
+        return NORMALISATIONS['imagenet'], 'as the published runs on Cityscapes, with 19 classes'
+    return NORMALISATIONS[layout.normalisation], f'as the published code for {layout.name}'
+
+
+def literal_config(text: str) -> Dict[str, Any]:
+    """The values of a config's text, read and not executed.
+
+    Args:
+        text (str): Assignments of literals and ``dict(...)``, as mmcv writes a config.
+
+    Returns:
+        Dict[str, Any]: Name to value, of those that are nothing but literals.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return {}
+    values = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            try:
+                values[statement.targets[0].id] = _literal(statement.value)
+            except ValueError:
+                continue
+    return values
+
+
+def _literal(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        if getattr(node.func, 'id', None) != 'dict' or node.args:
+            raise ValueError('not a literal')
+        return {keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        return {_literal(k): _literal(v) for k, v in zip(node.keys, node.values) if k}
+    return ast.literal_eval(node)

@@ -1,0 +1,76 @@
+"""A converted checkpoint and its config, as files."""
+
+import os
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import torch
+from mmengine.config import Config
+
+from ..checkpoint_file import check_free, written_at_once
+from .convert import Conversion
+
+
+def write_conversion(
+    conversion: Conversion,
+    base: Path,
+    target: Path,
+    options: Optional[Dict[str, Any]] = None,
+    overwrite: bool = False,
+) -> Path:
+    """Writes a checkpoint, and beside it the config that it works with.
+
+    Args:
+        conversion (Conversion): What :func:`convert_published` gave.
+        base (Path): The config it was converted for; the new one inherits from it.
+        target (Path): The checkpoint, a ``.pth`` file; the config has the suffix ``.py``.
+        options (Dict[str, Any], optional): Overrides by dotted key that ``base`` was read with.
+        overwrite (bool): Replace what is there.
+
+    Returns:
+        Path: The config.
+
+    Raises:
+        CheckpointError: If a file exists and ``overwrite`` is False.
+    """
+    path = Path(target).with_suffix('.py')
+    for file in (path, target):
+        check_free(file, overwrite)
+    text = config_text(conversion, base, path, options)
+    with written_at_once(target, overwrite) as new:
+        torch.save(conversion.checkpoint, new)
+    with written_at_once(path, overwrite) as new:
+        new.write_text(text)
+    return path
+
+
+def config_text(
+    conversion: Conversion, base: Path, path: Path, options: Optional[Dict[str, Any]] = None
+) -> str:
+    """A config that inherits from ``base`` and says what the checkpoint was trained with.
+
+    Args:
+        conversion (Conversion): The conversion.
+        base (Path): The config it was made for.
+        path (Path): Where the new one will be.
+        options (Dict[str, Any], optional): As in :func:`write_conversion`.
+
+    Returns:
+        str: Its text.
+    """
+    differences = Config(dict())
+    differences.merge_from_dict(options or {})
+    differences.merge_from_dict(dict(model=conversion.overrides))
+    if not differences.model:
+        differences.pop('model')
+    source = conversion.checkpoint['meta']['converted_from']
+    lines = [f'# For the weights of {source}, a published checkpoint ({conversion.layout.name}).']
+    lines += [f'# {line}' for line in conversion.settings.lines()]
+    if conversion.settings.latent_scaling:
+        lines.append(
+            '# The published code draws scaled latents from their posterior; here they are its '
+            "mean, unless latent_sampling='sample'."
+        )
+    relative = os.path.relpath(Path(base).absolute(), path.absolute().parent)
+    lines.append(f'_base_ = {Path(relative).as_posix()!r}')
+    return '\n'.join(lines) + '\n' + differences.pretty_text
