@@ -56,17 +56,24 @@ def write_voc2012(data: Path, per_split: int = 4) -> dict[str, set[int]]:
             mask = _mask(name, VOC2012, [0, 11, 12 + index, IGNORED])
             classes[name] = set(np.unique(mask).tolist()) - {IGNORED}
             _write_image(root / 'JPEGImages' / f'{name}.jpg', mask)
-            # With a palette, as VOC's masks have.
-            coded = Image.fromarray(mask, mode='P')
-            coded.putpalette(np.random.RandomState(0).bytes(768))
-            coded.save(root / folder / f'{name}.png')
+            write_voc_mask(root / folder / f'{name}.png', mask)
             captions[name] = f'a dog and a bird in {name}'
         (root / 'ImageSets' / 'Segmentation' / f'{split}.txt').write_text(
             ''.join(f'{name}\n' for name in names)
         )
-    for minimum in (0, 20, 40):
-        write_captions(data / 'captions' / f'pascal_captions_min={minimum}_max=77.json', captions)
+    files = {minimum: captions for minimum in (0, 40)}
+    # In words that the tests' tagger knows.
+    files[20] = dict.fromkeys(captions, 'a black cat sits on the dogs')
+    for minimum, texts in files.items():
+        write_captions(data / 'captions' / f'pascal_captions_min={minimum}_max=77.json', texts)
     return classes
+
+
+def write_voc_mask(path: Path, mask: np.ndarray) -> None:
+    """A mask with a palette, as VOC's masks have."""
+    coded = Image.fromarray(mask)
+    coded.putpalette(np.random.RandomState(0).bytes(768))
+    coded.save(path)
 
 
 def write_streets(data: Path) -> dict[str, list[str]]:
