@@ -17,6 +17,14 @@ from mmtadp.engine.hooks.caption_prompt_hook import META_KEY
 from mmtadp.models import no_pretrained_weights
 
 Image = Union[str, Path, np.ndarray]
+# What makes a caption, or another one of it.
+_CAPTION_TRANSFORMS = {
+    'CaptionLoadTransform',
+    'DomainModifier',
+    'NounsTransform',
+    'OracleCaptionTransform',
+    'OracleCropTransform',
+}
 
 
 def init_model(
@@ -90,9 +98,18 @@ def _inference_pipeline(config: Config, images: Sequence[Image], with_captions: 
     """The test pipeline without ground truth and, if captions are given, without theirs."""
     skipped = {'LoadAnnotations', 'LoadDepthAnnotation'}
     if with_captions:
-        skipped |= {'CaptionLoadTransform', 'DomainModifier'}
+        skipped |= _CAPTION_TRANSFORMS
+    dataset = config.test_dataloader.dataset
+    if 'datasets' in dataset:
+        if not with_captions:
+            raise ValueError(
+                f'the config tests on {len(dataset.datasets)} datasets, each with captions of its '
+                'own: give the captions of the images'
+            )
+        # They differ in their captions only.
+        dataset = dataset.datasets[0]
     transforms = []
-    for transform in config.test_dataloader.dataset.pipeline:
+    for transform in dataset.pipeline:
         name = transform['type'].split('.')[-1]
         if name == 'LoadImageFromFile' and isinstance(images[0], np.ndarray):
             transform = dict(type=transform['type'].replace(name, 'LoadImageFromNDArray'))

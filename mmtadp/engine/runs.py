@@ -166,8 +166,12 @@ def check_checkpoint(checkpoint: str) -> None:
 def use_tta(cfg: Config) -> None:
     """Turns test-time augmentation on.
 
+    Args:
+        cfg (Config): With ``tta_model`` and ``tta_pipeline``; where several datasets are tested,
+            ``tta_pipeline`` is a list of pipelines, one for each.
+
     Raises:
-        UsageError: If the config says nothing about it.
+        UsageError: If the config says nothing about it, or has not a pipeline for each dataset.
     """
     missing = [key for key in ('tta_model', 'tta_pipeline') if cfg.get(key) is None]
     if missing:
@@ -181,7 +185,18 @@ def use_tta(cfg: Config) -> None:
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:
         dataset = dataset.dataset
-    dataset.pipeline = cfg.tta_pipeline
+    if 'datasets' not in dataset:
+        dataset.pipeline = cfg.tta_pipeline
+        return
+    pipelines = [p for p in cfg.tta_pipeline if isinstance(p, (list, tuple))]
+    if not len(dataset.datasets) == len(pipelines) == len(cfg.tta_pipeline):
+        raise UsageError(
+            f'--tta: the config tests on {len(dataset.datasets)} datasets, so `tta_pipeline` must '
+            f'be a list of {len(dataset.datasets)} pipelines, each with its own captions; it has '
+            f'{len(pipelines)}.'
+        )
+    for part, pipeline in zip(dataset.datasets, pipelines):
+        part.pipeline = pipeline
 
 
 def draw_to(cfg: Config, folder: str) -> None:
@@ -223,7 +238,10 @@ def save_predictions_to(cfg: Config, target: str) -> None:
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     if _scope(cfg) == 'mmseg':
         for evaluator in evaluators:
-            evaluator.update(output_dir=target, keep_results=True)
+            # PerDomainMetric has another metric inside, which writes.
+            inner = evaluator.get('metric')
+            writer = inner if isinstance(inner, dict) else evaluator
+            writer.update(output_dir=target, keep_results=True)
     elif not target.endswith(('.pkl', '.pickle')):
         raise UsageError(f'--out of an mmdet config must be a .pkl or .pickle file, got {target}')
     else:
