@@ -1,6 +1,7 @@
 """VPD's class embeddings."""
 
-from typing import Dict, List, Optional, Sequence
+from os import PathLike
+from typing import Dict, List, Optional, Sequence, Union
 
 import torch
 from torch import Tensor
@@ -11,13 +12,21 @@ from ..diffusion import DiffusionModel, TextEncoder
 from .average_eos_cache import cached_average_eos
 from .base import FixedPrompt
 from .class_names import check_class_names
+from .embedding_files import AVERAGE_EOS, fitting_embeddings
 
 
-def class_eos(model: DiffusionModel, class_names: List[str]) -> Tensor:
+def class_eos(
+    model: DiffusionModel,
+    class_names: List[str],
+    embeddings: Optional[Union[str, PathLike]] = None,
+) -> Tensor:
     """Average EOS embeddings of C classes, (C, D); zeros if the weights follow."""
     encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
+    shape = (len(class_names), encoder.hidden_size)
     if model.weights_follow:
-        return torch.zeros(len(class_names), encoder.hidden_size)
+        return torch.zeros(shape)
+    if embeddings is not None:
+        return fitting_embeddings(embeddings, AVERAGE_EOS, class_names, shape)
     return cached_average_eos(encoder, class_names)
 
 
@@ -32,9 +41,13 @@ class AverageEOSPrompt(FixedPrompt):
         model (DiffusionModel): Given by the backbone.
         class_names (Sequence[str]): Class names in the wording that the text encoder should see.
         text_adapter (dict, optional): See :class:`BasePrompt`.
+        embeddings (str | PathLike, optional): A file of them, of ``tools/class_embeddings.py`` or
+            of VPD or mmseg (``.pth``), in place of the text encoder of ``pretrained``; see
+            :func:`.embedding_files.read_embeddings`. Testing does not need it.
 
     Raises:
-        ValueError: If ``class_names`` is no list of names.
+        FileNotFoundError: If there is no file ``embeddings``.
+        ValueError: If ``class_names`` is no list of names, or ``embeddings`` is not of them.
     """
 
     def __init__(
@@ -42,9 +55,10 @@ class AverageEOSPrompt(FixedPrompt):
         model: DiffusionModel,
         class_names: Sequence[str],
         text_adapter: Optional[dict] = None,
+        embeddings: Optional[Union[str, PathLike]] = None,
     ) -> None:
         class_names = check_class_names(class_names)
-        super().__init__(class_eos(model, class_names), text_adapter)
+        super().__init__(class_eos(model, class_names, embeddings), text_adapter)
         self.class_names = class_names
 
     def describe(self) -> Dict:

@@ -3,17 +3,16 @@
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import torch
 from mmengine.logging import print_log
 from mmengine.utils import track_iter_progress
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..diffusion import TextEncoder
+from .embedding_files import AVERAGE_EOS, read_embeddings, save_embeddings
 
 # The length that VPD pads a template to, in tokens.
 MAX_LENGTH = 20
@@ -26,22 +25,33 @@ def templates() -> List[str]:
     return get_predefined_templates('imagenet')
 
 
-def average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tensor:
+def average_eos(
+    encoder: TextEncoder,
+    class_names: Sequence[str],
+    sentences: Optional[Sequence[str]] = None,
+    batch_size: int = 80,
+) -> Tensor:
     """Mean over 80 templates of the embedding at the EOS token, per class (paper, Sec. 3).
 
     Args:
         encoder (TextEncoder): The text encoder; its pooled output is neither projected nor
             normalised.
         class_names (Sequence[str]): C class names.
+        sentences (Sequence[str], optional): Templates in place of CLIP's 80, with ``{}`` for the
+            name.
+        batch_size (int): Number of texts that are encoded at a time.
 
     Returns:
         Tensor: (C, D), in the order of ``class_names``.
     """
-    means = [
-        encoder.pooled([template.format(name) for template in templates()], MAX_LENGTH).mean(dim=0)
-        for name in track_iter_progress(list(class_names))
+    sentences = list(sentences or templates())
+    texts = [sentence.format(name) for name in class_names for sentence in sentences]
+    starts = range(0, len(texts), batch_size)
+    pooled = [
+        encoder.pooled(texts[start : start + batch_size], MAX_LENGTH)
+        for start in track_iter_progress(list(starts))
     ]
-    return torch.stack(means)
+    return torch.cat(pooled).unflatten(0, (len(class_names), len(sentences))).mean(dim=1)
 
 
 def cache_folder() -> Path:
@@ -61,14 +71,14 @@ def cached_average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tens
     """
     path = cached_file(encoder, class_names)
     if path.is_file():
-        return load_file(path)['embeddings']
+        return read_embeddings(path).embeddings
     print_log(
         f'averaging EOS embeddings of {len(class_names)} classes over {len(templates())} '
         f'templates; done once, kept in {path}',
         logger='current',
     )
     embeddings = average_eos(encoder, class_names).contiguous().cpu()
-    save_class_embeddings(path, embeddings, class_names)
+    save_embeddings(path, embeddings, AVERAGE_EOS, class_names)
     return embeddings
 
 
@@ -84,20 +94,3 @@ def cached_file(encoder: TextEncoder, class_names: Sequence[str]) -> Path:
         digest.update(tensor.detach().cpu().contiguous().numpy())
     folder = cache_folder() / 'class_embeddings'
     return folder / f'average_eos-{digest.hexdigest()[:16]}.safetensors'
-
-
-def save_class_embeddings(path: Path, embeddings: Tensor, class_names: Sequence[str]) -> None:
-    """Writes embeddings and what they are of to a safetensors file, at once or not at all.
-
-    Args:
-        path (Path): The file.
-        embeddings (Tensor): (C, D).
-        class_names (Sequence[str]): C class names.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = dict(kind='average_eos', class_names=json.dumps(list(class_names)))
-    # Each process of a distributed run may write it: same content, and replacing is atomic.
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        temporary = file.name
-    save_file({'embeddings': embeddings}, temporary, metadata)
-    os.replace(temporary, path)

@@ -1,7 +1,8 @@
 """VPD's class embedding of the image's own category."""
 
 from operator import index
-from typing import Dict, List, Optional, Sequence
+from os import PathLike
+from typing import Dict, List, Optional, Sequence, Union
 
 import torch
 from torch import Tensor
@@ -30,9 +31,12 @@ class CategoryEOSPrompt(BasePrompt):
         class_names (Sequence[str]): Names of the categories, in the order of their ids and in the
             wording that the text encoder should see ('living room', not 'living_room').
         text_adapter (dict, optional): See :class:`BasePrompt`.
+        embeddings (str | PathLike, optional): A file of the embeddings; see
+            :class:`AverageEOSPrompt`.
 
     Raises:
-        ValueError: If ``class_names`` is no list of names.
+        FileNotFoundError: If there is no file ``embeddings``.
+        ValueError: If ``class_names`` is no list of names, or ``embeddings`` is not of them.
     """
 
     meta_keys = ('category_id',)
@@ -45,12 +49,13 @@ class CategoryEOSPrompt(BasePrompt):
         model: DiffusionModel,
         class_names: Sequence[str],
         text_adapter: Optional[dict] = None,
+        embeddings: Optional[Union[str, PathLike]] = None,
     ) -> None:
         names = check_class_names(class_names)
-        embeddings = class_eos(model, names)
-        super().__init__(embeddings.shape[-1], text_adapter)
+        by_class = class_eos(model, names, embeddings)
+        super().__init__(by_class.shape[-1], text_adapter)
         self.class_names = names
-        self.register_buffer('embeddings', embeddings)
+        self.register_buffer('embeddings', by_class)
 
     def embed(self, samples: List[Dict], batch_size: int) -> Tensor:
         return torch.stack([self._embed_one(i, sample) for i, sample in enumerate(samples)])

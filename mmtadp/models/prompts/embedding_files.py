@@ -1,0 +1,180 @@
+"""Embeddings of class names as files: ours, with what they are of, and those of VPD and mmseg."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from os import PathLike
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Union
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmtadp.tensor_files import read_tensors
+from mmtadp.version import __version__
+
+# What a file may hold, and the prompt types that read it.
+AVERAGE_EOS = 'average_eos'  # one row per class: AverageEOSPrompt, CategoryEOSPrompt
+CLASS_EMBEDDINGS = 'class_embeddings'  # the rows of each name's own tokens: ClassEmbeddingsPrompt
+KINDS = (AVERAGE_EOS, CLASS_EMBEDDINGS)
+_TENSOR = 'embeddings'
+_ADVICE = "It should hold one tensor, as VPD's and mmseg's files do, or be a .safetensors file"
+
+
+class EmbeddingsError(ValueError):
+    """A file of embeddings that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class EmbeddingsFile:
+    """Embeddings, and what their file says of them.
+
+    Attributes:
+        path (Path): The file.
+        embeddings (Tensor): (T, D), float32.
+        kind (str, optional): One of :data:`KINDS`. None if the file does not say, as a ``.pth``
+            file of VPD or mmseg, in which rows are classes.
+        class_names (List[str], optional): Likewise.
+        provenance (Dict[str, str]): What else it says: the text encoder, templates, versions.
+    """
+
+    path: Path
+    embeddings: Tensor
+    kind: Optional[str] = None
+    class_names: Optional[List[str]] = None
+    provenance: Optional[Dict[str, str]] = None
+
+
+def save_embeddings(
+    path: Path,
+    embeddings: Tensor,
+    kind: str,
+    class_names: Sequence[str],
+    provenance: Optional[Dict[str, str]] = None,
+) -> None:
+    """Writes embeddings and what they are of to a safetensors file, at once or not at all.
+
+    Args:
+        path (Path): The file.
+        embeddings (Tensor): (T, D).
+        kind (str): One of :data:`KINDS`.
+        class_names (Sequence[str]): C class names.
+        provenance (Dict[str, str], optional): What else to write down. The versions of what
+            computed them are added.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    described = dict(
+        provenance or {},
+        kind=kind,
+        class_names=json.dumps(list(class_names)),
+        mmtadp=__version__,
+        **{name: metadata.version(name) for name in ('torch', 'transformers')},
+    )
+    # Each process of a distributed run may write it: same content, and replacing is atomic.
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        temporary = file.name
+    try:
+        save_file({_TENSOR: embeddings.detach().contiguous().cpu()}, temporary, described)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read_embeddings(path: Union[str, PathLike]) -> EmbeddingsFile:
+    """Reads a file of embeddings, as tensors only: code in it is never executed.
+
+    Args:
+        path (str | PathLike): A ``.safetensors`` file of :func:`save_embeddings`, or one of
+            ``torch.save`` with one tensor, such as VPD's ``class_embeddings.pth``. Relative ones
+            are relative to the working directory.
+
+    Returns:
+        EmbeddingsFile: Its content.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        EmbeddingsError: If it holds anything but one tensor (T, D).
+        TensorFileError: If it cannot be read.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"embeddings='{path}' is no file (looked at {path.absolute()})")
+    content = read_tensors(path, 'embeddings', _ADVICE)
+    if isinstance(content, dict):
+        if len(content) != 1:
+            raise EmbeddingsError(
+                f"embeddings='{path}' holds {len(content)} entries ({list(content)[:3]}). "
+                f'{_ADVICE}.'
+            )
+        content = next(iter(content.values()))
+    if not isinstance(content, Tensor) or content.ndim != 2 or not content.is_floating_point():
+        found = type(content).__name__
+        if isinstance(content, Tensor):
+            found = f'{content.dtype} of shape {tuple(content.shape)}'
+        raise EmbeddingsError(f"embeddings='{path}' should hold floats (T, D), not {found}.")
+    described = _metadata(path)
+    names = described.pop('class_names', None)
+    return EmbeddingsFile(
+        path,
+        content.detach().float().contiguous(),
+        described.pop('kind', None),
+        None if names is None else json.loads(names),
+        described,
+    )
+
+
+def _metadata(path: Path) -> Dict[str, str]:
+    if path.suffix != '.safetensors':
+        return {}
+    with safe_open(path, framework='pt') as file:
+        return dict(file.metadata() or {})
+
+
+def fitting_embeddings(
+    path: Union[str, PathLike], kind: str, class_names: Sequence[str], shape: Sequence[int]
+) -> Tensor:
+    """Reads the embeddings of a prompt.
+
+    Args:
+        path (str | PathLike): See :func:`read_embeddings`.
+        kind (str): One of :data:`KINDS`.
+        class_names (Sequence[str]): The prompt's class names.
+        shape (Sequence[int]): Number of tokens T and width D of the prompt.
+
+    Returns:
+        Tensor: (T, D).
+
+    Raises:
+        FileNotFoundError, TensorFileError: See :func:`read_embeddings`.
+        EmbeddingsError: If the file is of another kind, of other classes, or of another shape.
+    """
+    file = read_embeddings(path)
+    source = f"embeddings='{file.path}'"
+    if file.kind not in (kind, None):
+        raise EmbeddingsError(f'{source} holds {file.kind}, this prompt takes {kind}.')
+    if file.class_names is not None and file.class_names != list(class_names):
+        at = next(
+            (i for i, (a, b) in enumerate(zip(file.class_names, class_names)) if a != b),
+            min(len(file.class_names), len(class_names)),
+        )
+        there, here = (names[at : at + 1] for names in (file.class_names, list(class_names)))
+        raise EmbeddingsError(
+            f'{source} is of {len(file.class_names)} classes, the prompt has {len(class_names)}; '
+            f'the first that differs is {at}: {there} in the file, {here} in the prompt.'
+        )
+    tokens, width = shape
+    if file.embeddings.shape[0] != tokens:
+        what = 'one per class' if kind == AVERAGE_EOS else "the class names' tokens"
+        raise EmbeddingsError(
+            f'{source} has {file.embeddings.shape[0]} rows, the prompt needs {tokens} ({what}).'
+        )
+    if file.embeddings.shape[1] != width:
+        raise EmbeddingsError(
+            f'{source} has rows of width {file.embeddings.shape[1]}, the text encoder of this '
+            f'model gives {width}. Embeddings go with the text encoder that computed them.'
+        )
+    return file.embeddings
