@@ -65,7 +65,8 @@ def _bare(dataset: Any) -> Any:
     if 'type' in bare:
         if 'pipeline' in bare:
             bare.pipeline = []
-        bare.pop('filter_cfg', None)
+        for name in ('filter_cfg', 'lazy_init'):
+            bare.pop(name, None)
     return bare
 
 

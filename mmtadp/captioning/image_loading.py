@@ -154,4 +154,8 @@ def explained_worker_death() -> Iterator[None]:
 
 def default_workers() -> int:
     """As many processes as there are spare cores, at most 8."""
-    return max(1, min(8, len(os.sched_getaffinity(0)) - 1))
+    if hasattr(os, 'sched_getaffinity'):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, min(8, cores - 1))

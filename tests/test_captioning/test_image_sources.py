@@ -163,6 +163,18 @@ def test_config_of_mmdet(tmp_path):
     ]
 
 
+def test_configs_of_the_project_with_real_photographs(repository, shared):
+    options = {}
+    for split in ('train', 'val', 'test'):
+        options[f'{split}_dataloader.dataset.data_root'] = str(shared / 'camvid')
+        options[f'{split}_dataloader.dataset.img_suffix'] = '.png'
+    config = str(repository / 'configs/tadp/tadp40_ade20k_4k.py')
+    # Its captions are what is to be made: the file that its pipelines name is not there.
+    images = find_images(config, cfg_options=options)
+    assert len(images) == 118
+    assert {Path(image.root).name for image in images} == {'training', 'validation'}
+
+
 def test_real_photographs(shared):
     images = find_images(str(shared / 'camvid' / 'images'))
     assert len(images) == 118
