@@ -1,0 +1,74 @@
+"""One config of each task through mim: mmtadp's tools and the stock ones of mmseg and mmdet."""
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from tests.conftest import REPOSITORY
+from tests.utils.family_runs import tiny_version
+from tests.utils.layouts_det import write_detection
+from tests.utils.layouts_nyu import write_nyu
+from tests.utils.layouts_seg import write_streets
+
+CONFIGS = REPOSITORY / 'configs' / 'tadp'
+pytestmark = pytest.mark.slow
+
+
+def mmdet() -> str:
+    """What mim calls it: onedl-mim knows its own mmdet by the name of the project only."""
+    try:
+        importlib.metadata.version('mmdet')
+    except importlib.metadata.PackageNotFoundError:
+        return 'mmdetection'
+    return 'mmdet'
+
+
+@pytest.fixture
+def mim(tmp_path):
+    def run(*arguments: str) -> str:
+        program = str(Path(sys.executable).with_name('mim'))
+        done = subprocess.run(
+            [program, *arguments],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-3000:]
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ('task', 'name', 'write', 'trained_by', 'metric'),
+    [
+        (
+            'detection',
+            'tadp_simple_voc2comic_100e',
+            write_detection,
+            'mmdet',
+            'voc07_11point/AP50',
+        ),
+        ('depth', 'vpd_ls_nyu_1e', write_nyu, 'mmtadp', 'rmse'),
+        ('segmentation', 'tadp0_simple_cityscapes2acdc_40k', write_streets, 'mmtadp', 'fog/mIoU'),
+    ],
+)
+def test_train_and_test(task, name, write, trained_by, metric, mim, tiny_pipeline, tmp_path):
+    write(tmp_path / 'data')
+    stock = mmdet() if task == 'detection' else 'mmseg'
+    folder = tmp_path / 'work'
+    config = tiny_version(Config.fromfile(CONFIGS / f'{name}.py'), tiny_pipeline, folder)
+    config.dump(tmp_path / 'tiny.py')
+    mim('train', stock if trained_by == 'mmdet' else trained_by, 'tiny.py', '--gpus', '0')
+    (checkpoint,) = set(folder.glob('*_[12].pth')) - set(folder.glob('best_*'))
+    # What a run leaves in its folder is the config in one piece.
+    tested = ['work/tiny.py', '--checkpoint', str(checkpoint), '--gpus', '0']
+    assert f'{metric}: ' in mim('test', stock, *tested)
+    if trained_by == 'mmdet':
+        mim('train', 'mmtadp', 'tiny.py', '--gpus', '0', '--overwrite')
+        assert f'{metric}: ' in mim('test', 'mmtadp', *tested)
