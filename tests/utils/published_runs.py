@@ -49,7 +49,7 @@ def write_architecture(folder: Path) -> Path:
 def _fpn(tokens: int) -> dict[str, Any]:
     return {
         'model.neck.in_channels': [32, 64 + tokens, 96 + tokens, 96],
-        'model.test_cfg': dict(_delete_=True, mode='whole'),
+        'model.test_cfg.mode': 'whole',
         'model.data_preprocessor.size': None,
         'model.data_preprocessor.size_divisor': 1,
     }

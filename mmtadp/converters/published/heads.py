@@ -69,10 +69,8 @@ def smp_fpn_head(ledger: Ledger, own: Dict[str, Tensor]) -> Dict[str, Optional[T
             )
             continue
         if key.startswith('neck.lateral_convs.'):
-            # p2 is the highest resolution; the lowest has nothing to be added to.
-            level = int(key.split('.')[2])
-            skip = '' if level == _SMP_LEVELS - 1 else '.skip_conv'
-            state[key] = ledger.take(f'{decoder}.p{level + 2}{skip}.{parameter}', 'neck', key)
+            source = _smp_lateral(int(key.split('.')[2]), parameter)
+            state[key] = ledger.take(source, 'neck', key)
             continue
         layer = _SMP_LAYER.fullmatch(key)
         if layer:
@@ -86,12 +84,22 @@ def smp_fpn_head(ledger: Ledger, own: Dict[str, Tensor]) -> Dict[str, Optional[T
     return state
 
 
+def _smp_lateral(level: int, parameter: str) -> str:
+    # p2 is the highest resolution; the lowest has nothing to be added to.
+    skip = '' if level == _SMP_LEVELS - 1 else '.skip_conv'
+    return f'decode_head.decoder.p{level + 2}{skip}.{parameter}'
+
+
 def smp_fpn_settings(ledger: Ledger) -> Dict[str, Any]:
     """Sizes as in the checkpoint, the rest as in smp and the published code."""
     first = ledger.tensors['decode_head.decoder.seg_blocks.0.block.0.block.0.weight']
     channels, pyramid = first.shape[:2]
+    laterals = [ledger.tensors.get(_smp_lateral(level, 'weight')) for level in range(_SMP_LEVELS)]
+    neck = dict(out_channels=pyramid)
+    if all(lateral is not None for lateral in laterals):
+        neck.update(in_channels=[lateral.shape[1] for lateral in laterals])
     return dict(
-        neck=dict(out_channels=pyramid),
+        neck=neck,
         decode_head=dict(
             in_channels=[pyramid] * _SMP_LEVELS,
             channels=channels,

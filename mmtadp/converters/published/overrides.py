@@ -31,8 +31,12 @@ def model_overrides(
     wanted: Dict[str, Any] = {}
     if settings.normalisation is not None:
         wanted['data_preprocessor'] = settings.normalisation
+    wanted['backbone'] = {}
     if settings.latent_scaling is not None:
-        wanted['backbone'] = dict(latent_scaling=settings.latent_scaling)
+        wanted['backbone'].update(latent_scaling=settings.latent_scaling)
+    if model.backbone.get('prompt', {}).get('type') == 'ClassEmbeddingsPrompt':
+        # The published code does so, Eq. 2 does not.
+        wanted['backbone'].update(prompt=dict(keep_first_bos=True))
     if not backbone_only:
         wanted.update(layout.head_settings(ledger))
     return _difference(wanted, model) or {}

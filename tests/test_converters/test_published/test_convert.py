@@ -117,16 +117,16 @@ class TestPrompts:
         """The published code does not keep the embeddings of Eq. 2 in its checkpoints."""
         config = small_config('voc2012_captions', architecture)
         names = ['cat', 'dining table']
-        config.model.backbone.prompt = dict(
-            type='ClassEmbeddingsPrompt', class_names=names, keep_first_bos=True
-        )
-        config.model.neck.in_channels = [32, 64 + 4, 96 + 4, 96]
+        config.model.backbone.prompt = dict(type='ClassEmbeddingsPrompt', class_names=names)
         state = published_weights(published_layout('voc2012_captions'))
         for stride in (3, 4):  # the head takes fewer maps
             key = f'decode_head.decoder.p{stride}.skip_conv.weight'
             state[key] = state[key][:, : (64, 96)[stride - 3] + 4].clone()
         conversion = convert_published(file_of('', state), config)
         embeddings = conversion.checkpoint['state_dict']['backbone.prompt.embeddings']
+        # 'cat', 'dining', 'table', and in front the start of the text, as in the published code.
+        assert conversion.overrides['backbone']['prompt'] == dict(keep_first_bos=True)
+        assert conversion.overrides['neck']['in_channels'] == [32, 68, 100, 96]
         assert embeddings.shape == (4, 48) and embeddings.std() > 0.1
         assert 'computed by the text encoder' in conversion.report.notes[-1]
         dropped = {row.what: row.count for row in conversion.report.dropped.values()}
