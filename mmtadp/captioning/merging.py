@@ -53,9 +53,9 @@ def merge_files(
                     raise CaptioningError(_conflict(key, known, origins[key], entry, source))
                 merged[key] = _settle(known, entry, on_conflict)
             origins.setdefault(key, source)
-    content = [_origin(source) for source in sources]  # before one of them is overwritten
+    content = [origin(source) for source in sources]  # before one of them is overwritten
     skipped = _skipped(sources)
-    _write_checked(files, merged)
+    write_checked(files, merged)
     provenance = make_provenance(dict(merged=content, on_conflict=on_conflict))
     write_json(files.provenance, {**provenance, 'sha256': sha256(files.captions)})
     write_list(files.skipped, skipped)
@@ -88,8 +88,16 @@ def _conflict(key: str, known: Entry, first: str, entry: Entry, second: str) -> 
     )
 
 
-def _write_checked(files: ResultFiles, merged: dict[str, Entry]) -> None:
-    """Writes the file if the loader can read it: no two keys may fit one image."""
+def write_checked(files: ResultFiles, merged: dict[str, Entry]) -> None:
+    """Writes a caption file if the loader can read it: no two keys may fit one image.
+
+    Args:
+        files (ResultFiles): Where to.
+        merged (dict[str, Entry]): By key.
+
+    Raises:
+        CaptioningError: If it could not be read.
+    """
     trial = files.captions.with_suffix('.unchecked.json')
     try:
         write_captions(trial, {key: entry.as_json() for key, entry in merged.items()})
@@ -101,7 +109,8 @@ def _write_checked(files: ResultFiles, merged: dict[str, Entry]) -> None:
         trial.unlink(missing_ok=True)
 
 
-def _origin(source: str) -> dict:
+def origin(source: str) -> dict:
+    """What a caption file is, for the provenance of one made from it."""
     provenance = ResultFiles(source).provenance
     known = json.loads(provenance.read_text('utf-8')) if provenance.is_file() else None
     return dict(file=str(source), sha256=sha256(Path(source)), provenance=known)
