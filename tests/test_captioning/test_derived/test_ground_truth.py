@@ -73,7 +73,7 @@ def test_boxes(tmp_path):
             dict(
                 id=i, image_id=image, category_id=label, bbox=[1, 1, 4, 4], area=16, iscrowd=crowd
             )
-            for i, (image, label, it) in enumerate([(0, 3, 0), (0, 2, 0), (0, 1, 1), (1, 2, 0)])
+            for i, (image, label, crowd) in enumerate([(0, 3, 0), (0, 2, 0), (0, 1, 1), (1, 2, 0)])
         ],
     )
     (tmp_path / 'boxes.json').write_text(json.dumps(annotations))
