@@ -1,6 +1,7 @@
 """Images decoded by worker processes, ahead of the model."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -130,8 +131,17 @@ def load_ahead(
         batch_sampler=batches,
         num_workers=processes,
         collate_fn=list,
+        worker_init_fn=_take_signals_as_a_worker,
         prefetch_factor=2 if processes else None,
     )
+
+
+def _take_signals_as_a_worker(worker: int) -> None:
+    # Ctrl-C reaches the whole group, and is the main process's to act on: were its workers to die
+    # by themselves, it would report that instead of the interruption. It ends them with SIGTERM,
+    # for which a handler of its own may have been inherited.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

@@ -110,6 +110,7 @@ def _run_slowly(argv: list[str], errors: Path) -> None:
 
     caption = Captioner.caption
     Captioner.caption = lambda *args: time.sleep(0.1) or caption(*args)
+    os.setpgid(0, 0)
     sys.argv, sys.stderr = argv, errors.open('w')
     runpy.run_path(argv[0], run_name='__main__')
 
@@ -122,21 +123,24 @@ def wait_for_batches(out: Path, count: int, is_running) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize('workers', ['0', '2'])
 @pytest.mark.parametrize(
     'number, code, message',
     [(signal.SIGINT, 130, 'Interrupted. The same command continues.'), (signal.SIGTERM, 143, '')],
 )
-def test_signals(generate, arguments, tmp_path, number, code, message):
+def test_signals(generate, arguments, tmp_path, number, code, message, workers):
+    """To the whole group of processes, as a terminal sends them."""
+    arguments = [*arguments, '--workers', workers]
     errors, out = tmp_path / 'errors.txt', tmp_path / 'captions.json'
     process = multiprocessing.get_context('fork').Process(
         target=_run_slowly, args=([TOOL, *arguments, '--out', str(out)], errors)
     )
     process.start()
     wait_for_batches(out, 2, process.is_alive)
-    os.kill(process.pid, number)
+    os.killpg(process.pid, number)
     process.join()
     assert process.exitcode == code
-    assert message in errors.read_text()
+    assert message in errors.read_text() and 'Traceback' not in errors.read_text()
     assert not out.exists()
     assert generate(*arguments, '--out', out)[0] == 0
     assert len(json.loads(out.read_text())) == 23
@@ -194,3 +198,15 @@ def test_ray_gives_the_same_file(generate, arguments, tmp_path):
     assert (provenance['engine'], provenance['processes']) == ('ray', 2)
     for path in (single, out):
         assert path.with_suffix('.skipped.txt').read_text().split('\t')[1].startswith('no image')
+
+
+def test_benchmark_compares_both_ways(run_tool, arguments, capsys):
+    photos, *model = arguments[:3]
+    run_tool('captions/benchmark', photos, *model, '--limit', 4, '--repeats', 1, '--workers', 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split('  ')[1] for line in lines[1:3]] == [
+        'batches, decoded ahead',
+        'one image at a time',
+    ]
+    assert all('images/s' in line and '% in the model' in line for line in lines[1:3])
+    assert lines[3].startswith('  ratio ') and lines[4] == '  4 of 4 captions are equal'

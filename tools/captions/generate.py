@@ -188,6 +188,8 @@ def report(task: captioning.Task, engine, summary: captioning.Summary) -> None:
 
 
 def _terminate(*_) -> None:
+    # The signal may have gone to the whole group; that the workers end is no error then.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     raise SystemExit(TERMINATED)
 
 
