@@ -117,8 +117,10 @@ setup(
         'nltk>=3.9',
         'numpy>=2',
         'packaging',
+        'pillow',
         'safetensors',
         'tensorboard',
+        'tqdm',
     ],
     extras_require={
         'onedl': [*DEPENDENCIES['MM_SETS']['onedl'].values(), 'onedl-mim>=0.5.1,<1'],
@@ -129,6 +131,10 @@ setup(
             'ftfy',
             'regex',
         ],
+        'personalize': ['accelerate>=1.0,<2'],
+        # Of tools/captions/generate.py: 8-bit weights, and several machines.
+        'int8': ['accelerate>=1.1,<2', 'bitsandbytes>=0.46'],
+        'ray': ['ray[data]>=2.40,<3'],
         'dev': ['pytest', 'ruff', 'setuptools<81', 'wheel'],
     },
     cmdclass={

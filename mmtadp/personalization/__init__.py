@@ -1,0 +1,26 @@
+"""Personalisation: a domain becomes a token (textual inversion) or a U-Net (DreamBooth)."""
+
+from .diffusion import denoising_losses
+from .dreambooth import DreamBooth, DreamBoothSettings
+from .errors import Interrupted, PersonalizationError
+from .images import ImagePool
+from .settings import PRECISIONS, Settings
+from .templates import TEMPLATES
+from .textual_inversion import TextualInversion, TextualInversionSettings
+from .training import Summary, personalize
+
+__all__ = [
+    'PRECISIONS',
+    'TEMPLATES',
+    'DreamBooth',
+    'DreamBoothSettings',
+    'ImagePool',
+    'Interrupted',
+    'PersonalizationError',
+    'Settings',
+    'Summary',
+    'TextualInversion',
+    'TextualInversionSettings',
+    'denoising_losses',
+    'personalize',
+]

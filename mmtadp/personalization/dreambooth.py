@@ -1,0 +1,125 @@
+"""DreamBooth (Ruiz et al. 2022): a U-Net that has learnt what some words look like."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from .checkpoint import write_file, write_folder
+from .concept import Concept
+from .diffusion import denoising_losses
+from .errors import PersonalizationError
+from .images import ImagePool
+from .settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DreamBoothSettings(Settings):
+    """The paper's (Tab. S4 c), without prior preservation as in its Sec. D.1.
+
+    Attributes:
+        prompt (str): Caption of all images, with a rare word that comes to mean them.
+        class_prompt (str, optional): With it, the loss of prior preservation is added: on
+            pictures of the model itself, captioned so.
+        class_images (int): How many of them.
+        class_folder (str, optional): Where they are or go to; ``class_images`` in ``out`` if
+            None. Those that lack are made.
+        prior_weight (float): Weight of their loss.
+    """
+
+    prompt: str = 'an image in sks style'
+    class_prompt: str | None = None
+    class_images: int = 200
+    class_folder: str | None = None
+    prior_weight: float = 1.0
+    steps: int = 1000
+    learning_rate: float = 5e-6
+    max_grad_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check('class_images', 1)
+        self._check('prior_weight', 0)
+        if not self.prompt.strip():
+            raise PersonalizationError(
+                "--prompt is empty; expected a caption such as 'an image in sks style'."
+            )
+        if self.class_folder is not None and self.class_prompt is None:
+            raise PersonalizationError(
+                '--class-folder goes with --class-prompt, the caption of its images.'
+            )
+
+    def identity(self) -> dict:
+        identity = super().identity()
+        del identity['class_folder']
+        return identity
+
+
+class DreamBooth(Concept):
+    """Tunes the U-Net; text encoder and autoencoder stay as they are.
+
+    Args:
+        settings (DreamBoothSettings): What is asked for.
+        accelerator (Accelerator): Of accelerate.
+
+    Raises:
+        PersonalizationError: See :class:`.concept.Concept`.
+    """
+
+    settings: DreamBoothSettings
+
+    def __init__(self, settings: DreamBoothSettings, accelerator) -> None:
+        super().__init__(settings, accelerator)
+        self.module = self.model.unet.to(accelerator.device)
+        self.class_pool = None
+        if settings.class_prompt is not None:
+            self.class_pool = self._make_class_images()
+        self.module.requires_grad_(True).train()
+        if settings.gradient_checkpointing:
+            self.module.enable_gradient_checkpointing()
+
+    def loss(self, numbers: list[int]) -> Tensor:
+        loss = self._loss(self.pool, numbers, self.settings.prompt)
+        if self.class_pool is None:
+            return loss
+        prior = self._loss(self.class_pool, numbers, self.settings.class_prompt)
+        return loss + self.settings.prior_weight * prior
+
+    def save(self, out: Path) -> Path:
+        unet = self.accelerator.unwrap_model(self.prepared)
+        write_folder(out / 'unet', unet.save_pretrained)
+        return out / 'unet'
+
+    def usage(self, result: Path) -> str:
+        return (
+            f"In a config: model = dict(backbone=dict(unet='{result}'))\n"
+            "and in the pipelines: dict(type='mmtadp.DomainModifier', "
+            "template='a sks style painting of {caption}'), with the words of --prompt "
+            f'({self.settings.prompt!r}) that name the domain'
+        )
+
+    def _loss(self, pool: ImagePool, numbers: list[int], prompt: str) -> Tensor:
+        latents, noise, timesteps = self._draw(pool, numbers)
+        prompts = self.encoder([prompt] * len(numbers)).to(latents)
+        with self.accelerator.autocast():
+            losses = denoising_losses(
+                self.prepared, self.scheduler, latents, noise, timesteps, prompts
+            )
+        return losses.mean()
+
+    def _make_class_images(self) -> ImagePool:
+        settings, accelerator = self.settings, self.accelerator
+        folder = Path(settings.class_folder or Path(settings.out) / 'class_images')
+        paths = [folder / f'{index:05d}.png' for index in range(settings.class_images)]
+        own = range(accelerator.process_index, len(paths), accelerator.num_processes)
+        missing = [index for index in own if not paths[index].exists()]
+        if settings.class_folder and folder.is_dir():
+            # A folder of the user's own images, if there are enough of them.
+            found = sum(path.suffix in ('.png', '.jpg', '.jpeg') for path in folder.iterdir())
+            missing = [] if found >= len(paths) else missing
+        for index in tqdm(missing, desc='class images', disable=not accelerator.is_main_process):
+            (image,) = self.pictures([settings.class_prompt], [settings.seed + index])
+            write_file(paths[index], image.save)
+        accelerator.wait_for_everyone()
+        return self._pool(str(folder))

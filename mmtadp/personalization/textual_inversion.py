@@ -1,0 +1,190 @@
+"""Textual inversion (Gal et al. 2022): a new token of a frozen model."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import CLIPTokenizer
+
+from mmtadp.learned_embeds import LearnedToken
+from mmtadp.models.diffusion import TextEncoder, add_learned_tokens
+
+from .checkpoint import write_file
+from .concept import Concept
+from .diffusion import denoising_losses
+from .errors import PersonalizationError
+from .settings import Settings
+from .templates import TEMPLATES
+
+_PLACE = '{token}'
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextualInversionSettings(Settings):
+    """The paper's (Tab. S4 d), but for what it does not say.
+
+    Attributes:
+        token (str): How captions will write the token, such as '<night>'.
+        initializer (str): Words whose embeddings the vectors start from: one token, or as many
+            as there are vectors.
+        num_vectors (int): Vectors of the token.
+        templates (tuple[str, ...]): Training captions, each with ``{token}`` in it.
+    """
+
+    token: str
+    initializer: str
+    num_vectors: int = 1
+    templates: tuple[str, ...] = TEMPLATES['style']
+    steps: int = 3000
+    learning_rate: float = 5e-4
+    accumulate: int = 4
+    flip: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check('num_vectors', 1)
+        wrong = [template for template in self.templates if template.count(_PLACE) != 1]
+        if wrong or not self.templates:
+            raise PersonalizationError(
+                f'the template {wrong[0] if wrong else None!r} should hold {_PLACE} once, as in '
+                f"'{TEMPLATES['style'][0]}'."
+            )
+
+
+class TextualInversion(Concept):
+    """Learns the vectors of a token; everything else stays as it is.
+
+    Args:
+        settings (TextualInversionSettings): What is asked for.
+        accelerator (Accelerator): Of accelerate.
+
+    Raises:
+        PersonalizationError: See :class:`.concept.Concept`; or if the tokenizer knows the token,
+            or the initialising words do not give its vectors.
+    """
+
+    settings: TextualInversionSettings
+
+    def __init__(self, settings: TextualInversionSettings, accelerator) -> None:
+        super().__init__(settings, accelerator)
+        model = self.model
+        _check_token(settings.token, model.tokenizer)
+        old = model.text_model.embeddings.token_embedding
+        ids = _ids(model.tokenizer, settings.initializer)
+        if len(ids) not in (1, settings.num_vectors):
+            raise PersonalizationError(
+                f'--initializer {settings.initializer!r} is {len(ids)} tokens; choose a word that '
+                f'is one, or {settings.num_vectors} for the vectors of the token.'
+            )
+        vectors = old.weight[ids].expand(settings.num_vectors, -1).clone()
+        token = LearnedToken(settings.token, vectors, Path(settings.out))
+        try:
+            text_model, model.tokenizer, expansions = add_learned_tokens(
+                model.text_model, model.tokenizer, [token]
+            )
+        except ValueError as error:
+            raise PersonalizationError(f'--token {settings.token!r}: {error}') from error
+        (rows,) = expansions.values()
+        # No cache: the embeddings change with every step.
+        self.encoder = TextEncoder(text_model, model.tokenizer, 0, expansions)
+        self._check_templates()
+        self.rows = LearnedRows(old.weight.detach(), vectors, rows[0])
+        text_model.embeddings.token_embedding = self.rows
+        model.text_model = self.module = text_model
+        model.unet.to(accelerator.device, self.dtype)
+        if settings.gradient_checkpointing:
+            model.unet.enable_gradient_checkpointing()
+            model.unet.train()  # which is what turns it on; Stable Diffusion has no dropout
+
+    def loss(self, numbers: list[int]) -> Tensor:
+        captions = [self._caption(number) for number in numbers]
+        length, padding = self.encoder.max_length, self.model.tokenizer.pad_token_id
+        ids = [row + [padding] * (length - len(row)) for row in self.encoder.token_ids(captions)]
+        ids = torch.tensor(ids, device=self.accelerator.device)
+        prompts = self.prepared(input_ids=ids).last_hidden_state.to(self.dtype)
+        latents, noise, timesteps = self._draw(self.pool, numbers)
+        latents, noise = latents.to(self.dtype), noise.to(self.dtype)
+        with self.accelerator.autocast():
+            return denoising_losses(
+                self.model.unet, self.scheduler, latents, noise, timesteps, prompts
+            ).mean()
+
+    def save(self, out: Path) -> Path:
+        path = out / 'learned_embeds.safetensors'
+        vectors = self.rows.learned.detach().float().cpu().contiguous()
+        # As diffusers: (D,) of one vector, (n, D) of several.
+        vectors = vectors[0] if len(vectors) == 1 else vectors
+        write_file(path, lambda new: save_file({self.settings.token: vectors}, new))
+        return path
+
+    def usage(self, result: Path) -> str:
+        name = str(result)
+        return (
+            f'In a config: model = dict(backbone=dict(prompt=dict(learned_embeds={name!r})))\n'
+            "and in the pipelines: dict(type='mmtadp.DomainModifier', "
+            f"template='a {_PLACE} style painting of {{caption}}', learned_embeds={name!r})"
+        )
+
+    def _check_templates(self) -> None:
+        for template in self.settings.templates:
+            caption = template.replace(_PLACE, self.settings.token)
+            length = len(self.encoder.token_ids([caption])[0])
+            if length > self.encoder.max_length:
+                raise PersonalizationError(
+                    f'the template {template!r} is {length} tokens; expected at most '
+                    f'{self.encoder.max_length}. Shorten it, or learn fewer vectors.'
+                )
+
+    def _caption(self, number: int) -> str:
+        templates = self.settings.templates
+        choice = random.Random(f'{self.settings.seed} {number}').choice(templates)
+        return choice.replace(_PLACE, self.settings.token)
+
+
+class LearnedRows(nn.Module):
+    """An embedding table of which a few rows are learned.
+
+    Args:
+        table (Tensor): The other rows, (V, D); they get no gradient.
+        vectors (Tensor): What the rows start from, (n, D).
+        first (int): Id of the first.
+    """
+
+    def __init__(self, table: Tensor, vectors: Tensor, first: int) -> None:
+        super().__init__()
+        self.register_buffer('table', table, persistent=False)
+        self.learned = nn.Parameter(vectors.float())
+        self.first = first
+
+    @property
+    def weight(self) -> Tensor:
+        """The rows that are not learned; says where the module is, and of which type."""
+        return self.table
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(N, T) -> (N, T, D)."""
+        number = ids - self.first
+        is_learned = (number >= 0) & (number < len(self.learned))
+        known = F.embedding(ids.masked_fill(is_learned, 0), self.table)
+        learned = F.embedding(number.clamp(0, len(self.learned) - 1), self.learned)
+        return torch.where(is_learned.unsqueeze(-1), learned, known)
+
+
+def _ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
+    return tokenizer(text, add_special_tokens=False).input_ids
+
+
+def _check_token(token: str, tokenizer: CLIPTokenizer) -> None:
+    if not token or token != token.strip():
+        raise PersonalizationError(
+            f"--token is {token!r}; expected text without outer spaces, such as '<night>'."
+        )
+    if len(_ids(tokenizer, token)) == 1:
+        raise PersonalizationError(
+            f'--token {token!r} is known to the tokenizer, so captions with that word would '
+            f"change their meaning. Choose a new one, such as '<{token.strip('<>')}-style>'."
+        )

@@ -1,0 +1,228 @@
+"""The training loop: one for textual inversion and DreamBooth."""
+
+import math
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from .checkpoint import RunFolder, write_file
+from .concept import Concept
+from .errors import Interrupted, PersonalizationError
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        result (Path): The result.
+        first (int): Steps that an earlier run had done.
+        steps (int): Steps that are done.
+        usage (str): The lines of a config that use the result.
+    """
+
+    result: Path
+    first: int
+    steps: int
+    usage: str
+
+
+def make_accelerator(settings: Settings):
+    """accelerate's Accelerator.
+
+    Raises:
+        PersonalizationError: If accelerate is not installed, or the device lacks the precision.
+    """
+    try:
+        from accelerate import Accelerator
+    except ImportError:
+        raise PersonalizationError(
+            "Personalisation needs accelerate: pip install 'mmtadp[personalize]'."
+        ) from None
+    try:
+        accelerator = Accelerator(
+            cpu=settings.cpu,
+            mixed_precision=settings.mixed_precision,
+            gradient_accumulation_steps=settings.accumulate,
+        )
+    except ValueError as error:
+        raise PersonalizationError(
+            f'--mixed-precision {settings.mixed_precision}: {error}'
+        ) from error
+    if settings.mixed_precision == 'fp16' and accelerator.device.type == 'cpu':
+        raise PersonalizationError(
+            '--mixed-precision fp16 needs a GPU; a CPU takes bf16, or no for float32.'
+        )
+    return accelerator
+
+
+def personalize(method: type[Concept], settings: Settings) -> Summary:
+    """Learns a concept, or continues to; see the settings' docstring.
+
+    Args:
+        method (type[Concept]): :class:`.TextualInversion` or :class:`.DreamBooth`.
+        settings (Settings): Its settings.
+
+    Returns:
+        Summary: What was done.
+
+    Raises:
+        PersonalizationError: If arguments, images and files do not go together, or the training
+            diverges.
+        Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
+    """
+    accelerator = make_accelerator(settings)
+    concept = method(settings, accelerator)
+    folder = RunFolder(settings.out, concept.identity(), settings.overwrite)
+    return _Trainer(concept, settings, accelerator, folder).train()
+
+
+class _Trainer:
+    def __init__(self, concept: Concept, settings: Settings, accelerator, folder: RunFolder):
+        self.concept, self.settings = concept, settings
+        self.accelerator, self.folder = accelerator, folder
+        optimizer = _make_optimizer(concept, settings)
+        concept.prepared, self.optimizer = accelerator.prepare(concept.module, optimizer)
+
+    def train(self) -> Summary:
+        settings, main = self.settings, self.accelerator.is_main_process
+        first = self._resume()
+        progress = tqdm(
+            total=settings.steps,
+            initial=min(first, settings.steps),
+            desc='personalising',
+            unit='step',
+            dynamic_ncols=True,
+            disable=not main,
+            mininterval=0.5 if sys.stderr.isatty() else 30,
+        )
+        with progress, _signals() as asked:
+            for step in range(first, settings.steps):
+                loss = self._step(step)
+                if main:
+                    self.folder.append(step=step + 1, loss=loss)
+                progress.set_postfix(loss=f'{loss:.4f}', refresh=False)
+                progress.update()
+                stop = self._any_process(asked)
+                if stop or (step + 1) % settings.checkpoint_every == 0:
+                    self._save(step + 1)
+                if stop:
+                    raise Interrupted(step + 1, asked[0] if asked else signal.SIGTERM)
+                if (step + 1) % settings.validation_every == 0 or step + 1 == settings.steps:
+                    self._validate(step + 1)
+        done = max(first, settings.steps)
+        if first < done and done % settings.checkpoint_every:
+            self._save(done)
+        path = self.concept.save(self.folder.path) if main else self.folder.path
+        return Summary(path, first, done, self.concept.usage(path))
+
+    def _resume(self) -> int:
+        if self.accelerator.is_main_process:
+            self._state = self.folder.load()
+        self.accelerator.wait_for_everyone()
+        state = self.folder.load() if self.accelerator.num_processes > 1 else self._state
+        if state is None:
+            return 0
+        with torch.no_grad():
+            for weight, saved in zip(self.concept.parameters(), state['weights'], strict=True):
+                weight.copy_(saved)
+        self.optimizer.load_state_dict(state['optimizer'])
+        if state['scaler'] is not None and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state['scaler'])
+        return state['step']
+
+    def _save(self, step: int) -> None:
+        if self.accelerator.is_main_process:
+            scaler = self.accelerator.scaler
+            self.folder.save(
+                dict(
+                    step=step,
+                    weights=[weight.detach().cpu() for weight in self.concept.parameters()],
+                    optimizer=self.optimizer.state_dict(),
+                    scaler=None if scaler is None else scaler.state_dict(),
+                )
+            )
+        self.accelerator.wait_for_everyone()
+
+    def _step(self, step: int) -> float:
+        settings, accelerator = self.settings, self.accelerator
+        rate = settings.learning_rate * min(1, (step + 1) / (settings.warmup_steps + 1))
+        for group in self.optimizer.param_groups:
+            group['lr'] = rate
+        losses = []
+        for part in range(settings.accumulate):
+            with accelerator.accumulate(self.concept.prepared):
+                loss = self.concept.loss(self._numbers(step * settings.accumulate + part))
+                accelerator.backward(loss)
+                if accelerator.sync_gradients and settings.max_grad_norm:
+                    accelerator.clip_grad_norm_(self.concept.parameters(), settings.max_grad_norm)
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+            losses.append(loss.detach().float())
+        value = accelerator.reduce(torch.stack(losses).mean(), 'mean').item()
+        if not math.isfinite(value):
+            raise PersonalizationError(
+                f'the loss of step {step + 1} is {value}: training diverged. Lower '
+                f'--learning-rate ({settings.learning_rate:g}), or take --mixed-precision bf16 or '
+                'no; and start anew with --overwrite.'
+            )
+        return value
+
+    def _numbers(self, part: int) -> list[int]:
+        """Numbers of the draws of this process in a forward pass."""
+        each = self.settings.batch_size
+        first = (part * self.accelerator.num_processes + self.accelerator.process_index) * each
+        return list(range(first, first + each))
+
+    def _validate(self, step: int) -> None:
+        if self.settings.validation_prompts and self.accelerator.is_main_process:
+            path = self.folder.path / 'validation' / f'{step:06d}.png'
+            write_file(path, self.concept.sheet().save)
+        self.accelerator.wait_for_everyone()
+
+    def _any_process(self, asked: list[int]) -> bool:
+        if self.accelerator.num_processes == 1:
+            return bool(asked)
+        count = torch.tensor(float(bool(asked)), device=self.accelerator.device)
+        return self.accelerator.reduce(count, 'sum').item() > 0
+
+
+def _make_optimizer(concept: Concept, settings: Settings) -> torch.optim.Optimizer:
+    optimizer = torch.optim.AdamW
+    if settings.adam_8bit:
+        try:
+            from bitsandbytes.optim import AdamW8bit
+        except ImportError:
+            raise PersonalizationError(
+                '--adam-8bit needs bitsandbytes and a GPU: pip install bitsandbytes, or leave it '
+                'out.'
+            ) from None
+        optimizer = AdamW8bit
+    return optimizer(
+        concept.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM are noted, and heeded after the step; a second one is not waited for."""
+    asked: list[int] = []
+
+    def note(number: int, _) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

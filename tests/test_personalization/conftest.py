@@ -1,0 +1,66 @@
+"""Tiny runs of textual inversion and DreamBooth."""
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from PIL import Image
+
+from mmtadp.personalization import DreamBoothSettings, TextualInversionSettings
+from tests.utils.tiny_captioner import write_photos
+
+
+@pytest.fixture(scope='session')
+def photos(tmp_path_factory) -> Path:
+    """Three images."""
+    return write_photos(tmp_path_factory.mktemp('photos'), 3)
+
+
+@pytest.fixture(scope='session')
+def photo(tmp_path_factory) -> Path:
+    """A folder of one grey image with a dark stripe."""
+    folder = tmp_path_factory.mktemp('photo')
+    image = Image.new('RGB', (64, 64), (200, 180, 60))
+    image.paste((10, 10, 40), (20, 0, 40, 64))
+    image.save(folder / 'stripe.png')
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def forget_accelerate():
+    """accelerate keeps its settings for the whole process."""
+    pytest.importorskip('accelerate', reason="the extra 'personalize' is not installed")
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture
+def common(tiny_pipeline: Path, photos: Path, tmp_path: Path) -> dict:
+    """Settings of a run of seconds."""
+    return dict(
+        images=str(photos),
+        pretrained=str(tiny_pipeline),
+        out=str(tmp_path / 'out'),
+        resolution=32,
+        steps=3,
+        cpu=True,
+        checkpoint_every=2,
+        validation_pictures=2,
+        sampling_steps=2,
+    )
+
+
+@pytest.fixture
+def inversion(common: dict) -> Callable[..., TextualInversionSettings]:
+    """Settings of textual inversion, with some changed."""
+    fixed = dict(token='<night>', initializer='night', accumulate=2)
+    return lambda **changed: TextualInversionSettings(**{**common, **fixed, **changed})
+
+
+@pytest.fixture
+def booth(common: dict) -> Callable[..., DreamBoothSettings]:
+    """Settings of DreamBooth, with some changed."""
+    return lambda **changed: DreamBoothSettings(**{**common, **changed})
