@@ -1,5 +1,6 @@
 """Personalisation: a domain becomes a token (textual inversion) or a U-Net (DreamBooth)."""
 
+from .comparison import PromptLoss, compare_prompts
 from .diffusion import denoising_losses
 from .dreambooth import DreamBooth, DreamBoothSettings
 from .errors import Interrupted, PersonalizationError
@@ -17,10 +18,12 @@ __all__ = [
     'ImagePool',
     'Interrupted',
     'PersonalizationError',
+    'PromptLoss',
     'Settings',
     'Summary',
     'TextualInversion',
     'TextualInversionSettings',
+    'compare_prompts',
     'denoising_losses',
     'personalize',
 ]

@@ -1,0 +1,107 @@
+"""How well prompts fit images that they were not learned from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from mmtadp.models.diffusion import TextEncoder, add_learned_tokens, read_learned_tokens
+from mmtadp.models.diffusion.unet import load_unet
+
+from .diffusion import denoising_losses, encode_images, load_model
+from .errors import PersonalizationError
+from .images import ImagePool
+
+
+@dataclass(frozen=True)
+class PromptLoss:
+    """The denoising loss under a prompt.
+
+    Attributes:
+        prompt (str): The prompt.
+        loss (float): Mean over images and draws.
+        difference (float): To that of the first prompt.
+        error (float): Standard error of the difference: images, noise and timesteps are the same
+            for all prompts.
+    """
+
+    prompt: str
+    loss: float
+    difference: float
+    error: float
+
+
+@torch.no_grad()
+def compare_prompts(
+    images: str,
+    prompts: Sequence[str],
+    pretrained: str,
+    architecture: str | None = None,
+    unet: str | None = None,
+    learned_embeds: Sequence[str] = (),
+    resolution: int = 512,
+    draws: int = 8,
+    seed: int = 0,
+    device: str = 'cpu',
+) -> list[PromptLoss]:
+    """Denoising losses of images under each of several prompts.
+
+    Args:
+        images (str): A folder of images, best ones that nothing was learned from.
+        prompts (Sequence[str]): Prompts; ``''`` is the null text.
+        pretrained (str): As of :class:`.Settings`.
+        architecture (str, optional): As of :class:`.Settings`.
+        unet (str, optional): A U-Net of DreamBooth in place of its own.
+        learned_embeds (Sequence[str]): Files of textual inversion whose tokens prompts name.
+        resolution (int): Height and width of the images' middle square, in pixels.
+        draws (int): Timesteps of each image, one in each of as many equal parts of the schedule.
+        seed (int): Of noise and timesteps.
+        device (str): Where to run.
+
+    Raises:
+        PersonalizationError: If these do not go together.
+    """
+    pool = ImagePool(images, resolution, random_crop=False, flip=0, seed=seed)
+    model, scheduler = load_model(pretrained, architecture)
+    try:
+        if unet is not None:
+            load_unet(model.unet, unet)
+        tokens = read_learned_tokens(learned_embeds)
+        text_model, tokenizer, expansions = add_learned_tokens(
+            model.text_model, model.tokenizer, tokens
+        )
+    except (FileNotFoundError, ValueError) as error:
+        raise PersonalizationError(str(error)) from error
+    encoder = TextEncoder(text_model, tokenizer, 0, expansions)
+    embeddings = encoder(list(prompts)).to(device)
+    for module in (model.unet, model.vae):
+        module.to(device)
+    rows = []
+    for number in range(len(pool)):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        image = pool.batch([number]).to(device)
+        latents = encode_images(model.vae, image, torch.zeros(1, device=device))
+        noise = torch.randn(draws, *latents.shape[1:], generator=generator).to(device)
+        part = scheduler.config.num_train_timesteps / draws
+        timesteps = ((torch.arange(draws) + torch.rand(draws, generator=generator)) * part).long()
+        latents, timesteps = latents.expand_as(noise), timesteps.to(device)
+        rows.append(
+            torch.stack(
+                [
+                    denoising_losses(
+                        model.unet,
+                        scheduler,
+                        latents,
+                        noise,
+                        timesteps,
+                        prompt.expand(draws, -1, -1),
+                    ).mean()
+                    for prompt in embeddings
+                ]
+            )
+        )
+    losses = torch.stack(rows).cpu()
+    differences = losses - losses[:, :1]
+    errors = differences.std(dim=0, correction=min(1, len(pool) - 1)) / len(pool) ** 0.5
+    columns = zip(prompts, losses.mean(0), differences.mean(0), errors)
+    return [PromptLoss(prompt, *(value.item() for value in values)) for prompt, *values in columns]
