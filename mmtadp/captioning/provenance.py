@@ -9,7 +9,7 @@ from mmtadp.version import __version__
 
 from .errors import CaptioningError
 
-_PACKAGES = ('torch', 'transformers', 'tokenizers', 'pillow', 'bitsandbytes', 'ray')
+_PACKAGES = ('torch', 'transformers', 'tokenizers', 'pillow', 'nltk', 'bitsandbytes', 'ray')
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,120 @@
+"""The words that tell of a style, as data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import yaml
+
+from ..errors import CaptioningError
+
+_FOLDER = Path(__file__).parent / 'styles'
+
+# The styles that come with the package.
+STYLES = tuple(sorted(path.stem for path in _FOLDER.glob('*.yaml')))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What mentions of a style are made of.
+
+    Words are lower-case; a phrase has its words separated by spaces and matches hyphens too.
+
+    Attributes:
+        description (str): What the style is, for a prompt.
+        works (list[str]): What an image of the style is called, in the singular: 'painting'.
+        styles (list[str]): Attributes of any noun, and what 'in' goes with: 'watercolor'.
+        modifiers (dict[str, list[str]]): Attributes of some nouns only: 'dark' of 'street'.
+        materials (list[str]): Attributes of works, and what 'in' goes with: 'pencil'.
+        surfaces (list[str]): What works are on: 'paper'.
+        settings (list[str]): What prepositions go with: at 'night'.
+        times (list[str]): Settings once they have an attribute of the style: on a rainy 'day'.
+        traces (list[str]): What a style leaves behind, in the singular: 'splatter'.
+        makes (list[str]): Participles that lead to one of these: 'painted' in watercolor.
+        phrases (list[str]): Dropped as they are.
+        keep (list[str]): Things whose names have such a word: 'fog lights'.
+    """
+
+    description: str
+    works: Sequence[str] = ()
+    styles: Sequence[str] = ()
+    modifiers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    materials: Sequence[str] = ()
+    surfaces: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    times: Sequence[str] = ()
+    traces: Sequence[str] = ()
+    makes: Sequence[str] = ()
+    phrases: Sequence[str] = ()
+    keep: Sequence[str] = ()
+
+    @classmethod
+    def load(cls, style: str) -> 'Vocabulary':
+        """Reads a vocabulary.
+
+        Args:
+            style (str): One of :data:`STYLES`, or a YAML file with this class's attributes.
+
+        Raises:
+            CaptioningError: If there is no such style or file, or the file has something else.
+        """
+        path = _FOLDER / f'{style}.yaml' if style in STYLES else Path(style)
+        if not path.is_file():
+            raise CaptioningError(
+                f'style {style!r}: expected one of {", ".join(STYLES)}, or a YAML file with a '
+                f'vocabulary such as {_FOLDER / "night.yaml"}.'
+            )
+        try:
+            content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise CaptioningError(f'{path}: not YAML: {error}') from error
+        return cls._checked(content, path)
+
+    @classmethod
+    def _checked(cls, content: object, path: Path) -> 'Vocabulary':
+        known = [item.name for item in fields(cls)]
+        if not isinstance(content, dict) or not isinstance(content.get('description'), str):
+            raise CaptioningError(f'{path}: expected "description" and some of {known[1:]}.')
+        for name, value in content.items():
+            if name not in known:
+                raise CaptioningError(f'{path}: unknown {name!r}: expected some of {known}.')
+            lists = {name: value}
+            if name == 'modifiers' and isinstance(value, dict):
+                lists = value
+            elif name == 'description':
+                continue
+            for key, words in lists.items():
+                if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
+                    raise CaptioningError(f'{path}: {key!r} is {words!r}, not a list of words.')
+        return cls(**content)
+
+    def words(self) -> list[str]:
+        """Words and phrases that tell of the style, for counting them; without materials."""
+        plural = [work + 's' for work in self.works]
+        found = [*self.works, *plural, *self.styles, *self.settings, *self.phrases]
+        return sorted({*found, *(word for word in self.modifiers if not self.modifiers[word])})
+
+
+class Phrases:
+    """Finds phrases in a list of words.
+
+    Args:
+        phrases (Sequence[str]): Words, separated by spaces within a phrase.
+        plural (bool): Whether to find regular plurals too.
+    """
+
+    def __init__(self, phrases: Sequence[str], plural: bool = False):
+        known = set(phrases)
+        if plural:
+            for phrase in phrases:
+                known.add(phrase + ('es' if phrase.endswith(('sh', 'ch', 's')) else 's'))
+        self._known = frozenset(known)
+        self._longest = max((phrase.count(' ') + 1 for phrase in known), default=0)
+
+    def length(self, words: Sequence[str], start: int) -> int:
+        """Words of the longest phrase that starts there, 0 if none does."""
+        for count in range(min(self._longest, len(words) - start), 0, -1):
+            text = ' '.join(words[start : start + count]).replace('-', ' ')
+            if text in self._known or ' '.join(words[start : start + count]) in self._known:
+                return count
+        return 0

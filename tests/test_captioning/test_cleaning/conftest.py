@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+
+import pytest
+
+from mmtadp.datasets.captions.nouns import find_nouns, load_tagger
+
+
+@pytest.fixture
+def real_tagger(shared, monkeypatch) -> Iterator[None]:
+    """NLTK's own tagger."""
+    import nltk
+
+    monkeypatch.setattr(nltk.data, 'path', [str(shared / 'nltk_data')])
+    load_tagger.cache_clear()
+    find_nouns.cache_clear()
+    yield
+    load_tagger.cache_clear()
+    find_nouns.cache_clear()

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def clean(run_tool, capsys, shared, monkeypatch):
+    """Runs the tool in this process; returns exit code, output and errors."""
+    import nltk
+
+    monkeypatch.setattr(nltk.data, 'path', [str(shared / 'nltk_data')])
+
+    def clean(*args) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            run_tool('captions/clean', *args)
+        return (end.value.code, *capsys.readouterr())
+
+    return clean
+
+
+@pytest.fixture
+def captions(tmp_path):
+    entries = {
+        'a': {'captions': ['- a watercolor painting of a dog'], 'class_label': 12},
+        'b': {'captions': ['a cat on a chair']},
+        'c': {'captions': ['a watercolor painting']},
+    }
+    (tmp_path / 'captions.json').write_text(json.dumps(entries))
+
+
+def test_offline(clean, captions, tmp_path):
+    arguments = ('captions.json', '--style', 'watercolor', '--out', 'cleaned.json')
+    code, said, _ = clean(*arguments, '--report', 'report.json')
+    assert code == 0
+    assert said.splitlines() == [
+        'cleaned.json: 3 images, 2 captions changed',
+        "    '- a watercolor painting of a dog' -> 'a dog'",
+        "    'a watercolor painting' -> ''",
+        '1 have an empty caption, such as c: CaptionLoadTransform takes them with '
+        "missing='null', or say --if-empty TEXT",
+    ]
+    assert json.loads((tmp_path / 'cleaned.json').read_text()) == {
+        'a': {'captions': ['a dog'], 'class_label': 12},
+        'b': {'captions': ['a cat on a chair']},
+        'c': {'captions': ['']},
+    }
+    settings = json.loads((tmp_path / 'cleaned.provenance.json').read_text())['settings']
+    assert (settings['cleaned'], settings['style']) == ('offline', 'watercolor')
+    assert len(json.loads((tmp_path / 'report.json').read_text())) == 2
+    code, _, errors = clean(*arguments)
+    assert code == 2 and 'cleaned.json exists' in errors
+    code, _, _ = clean(*arguments, '--overwrite', '--if-empty', 'an image')
+    assert json.loads((tmp_path / 'cleaned.json').read_text())['c'] == {'captions': ['an image']}
+
+
+def test_what_the_user_can_put_right(clean, captions):
+    code, _, errors = clean('captions.json', '--style', 'oil', '--out', 'x.json')
+    assert code == 2 and "style 'oil': expected one of comic" in errors
+    code, _, errors = clean('gone.json', '--style', 'comic', '--out', 'x.json')
+    assert code == 2 and 'caption file not found' in errors
