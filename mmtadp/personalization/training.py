@@ -53,6 +53,8 @@ def make_accelerator(settings: Settings):
             gradient_accumulation_steps=settings.accumulate,
         )
     except ValueError as error:
+        if settings.mixed_precision == 'no':
+            raise
         raise PersonalizationError(
             f'--mixed-precision {settings.mixed_precision}: {error}'
         ) from error

@@ -27,9 +27,11 @@ def photo(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def forget_accelerate():
+def forget_accelerate(monkeypatch: pytest.MonkeyPatch):
     """accelerate keeps its settings for the whole process."""
     pytest.importorskip('accelerate', reason="the extra 'personalize' is not installed")
+    # Which accelerate would take for one of several processes.
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(reset_partial_state=True)

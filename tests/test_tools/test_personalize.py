@@ -1,0 +1,89 @@
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.utils.tiny_captioner import write_photos
+
+TINY = ['--resolution', '32', '--steps', '2', '--cpu']
+
+
+@pytest.fixture
+def tool(monkeypatch, capsys, tiny_pipeline, tmp_path):
+    """Runs a tool on three images; returns exit code, output and errors."""
+    pytest.importorskip('accelerate', reason="the extra 'personalize' is not installed")
+    from accelerate.state import AcceleratorState
+
+    photos = write_photos(tmp_path / 'photos', 3)
+    monkeypatch.chdir(tmp_path)
+    # Which accelerate would take for one of several processes.
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+
+    def run(name: str, *args) -> tuple[int, str, str]:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        script = str(REPOSITORY / 'tools' / 'personalize' / f'{name}.py')
+        arguments = [script, photos, '--pretrained', tiny_pipeline, *args]
+        monkeypatch.setattr(sys, 'argv', list(map(str, arguments)))
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(script, run_name='__main__')
+        return (end.value.code, *capsys.readouterr())
+
+    yield run
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_a_token_and_how_it_fits(tool, tmp_path):
+    arguments = ['--out', 'night', '--token', '<night>', '--initializer', 'night']
+    arguments += ['--templates', 'photo', '--accumulate', '1', *TINY]
+    code, said, _ = tool('textual_inversion', *arguments)
+    assert code == 0
+    assert 'night/learned_embeds.safetensors: 2 steps, 0 of them in earlier runs' in said
+    assert "learned_embeds='night/learned_embeds.safetensors'" in said
+    assert '2 steps, 2 of them in earlier runs' in tool('textual_inversion', *arguments)[1]
+    assert len((tmp_path / 'night' / 'log.jsonl').read_text().splitlines()) == 2
+    prompts = ['--prompts', '', 'a <night> photo', '--resolution', '32', '--device', 'cpu']
+    embeds = ['--learned-embeds', 'night/learned_embeds.safetensors']
+    code, said, _ = tool('denoising_loss', *prompts, *embeds)
+    rows = re.findall(r"^(\d\.\d{5})  ([+-]\d\.\d{5}) ± (\d\.\d{5})  '(.*)'$", said, re.MULTILINE)
+    assert code == 0 and [row[3] for row in rows] == ['', 'a <night> photo']
+    assert rows[0][1:3] == ('+0.00000', '0.00000') and float(rows[1][2]) > 0
+
+
+def test_a_unet(tool, tmp_path):
+    code, said, _ = tool('dreambooth', '--out', 'booth', *TINY)
+    assert code == 0 and "model = dict(backbone=dict(unet='booth/unet'))" in said
+    assert {path.name for path in (tmp_path / 'booth').iterdir()} == {
+        *('unet', 'log.jsonl', 'settings.json', 'checkpoint.pt')
+    }
+
+
+@pytest.mark.parametrize(
+    'name, more, message',
+    [
+        (
+            'textual_inversion',
+            ['--token', 'dog', '--initializer', 'dog'],
+            'known to the tokenizer',
+        ),
+        ('dreambooth', ['--prompt', ''], '--prompt is empty'),
+    ],
+)
+def test_what_the_user_can_put_right(tool, tmp_path, name, more, message):
+    code, _, errors = tool(name, '--out', 'out', *more, *TINY)
+    assert code == 2 and message in errors and not (tmp_path / 'out').exists()
+
+
+def test_the_documentation_names_arguments_that_exist():
+    page = (REPOSITORY / 'docs' / 'personalization.md').read_text()
+    commands = re.findall(r'python (tools/personalize/\w+\.py) ([^`]+?[^\\])\n(?! )', page)
+    assert len(commands) >= 3
+    for script, arguments in commands:
+        parser = runpy.run_path(str(REPOSITORY / script))['make_parser']()
+        parser.parse_args(shlex.split(arguments.replace('\\\n', ' ')))
+    assert {Path(script).stem for script, _ in commands} == {
+        path.stem for path in (REPOSITORY / 'tools' / 'personalize').glob('*.py')
+    }
