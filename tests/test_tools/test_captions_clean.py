@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from tests.utils.fake_endpoint import serve
+
 
 @pytest.fixture
 def clean(run_tool, capsys, shared, monkeypatch):
@@ -58,3 +60,23 @@ def test_what_the_user_can_put_right(clean, captions):
     assert code == 2 and "style 'oil': expected one of comic" in errors
     code, _, errors = clean('gone.json', '--style', 'comic', '--out', 'x.json')
     assert code == 2 and 'caption file not found' in errors
+
+
+def test_endpoint(clean, captions, tmp_path, monkeypatch):
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    monkeypatch.setenv('SECRET', 'key')
+    with serve() as endpoint:
+        arguments = ('captions.json', '--style', 'watercolor', '--out', 'cleaned.json')
+        arguments += ('--endpoint', endpoint.url, '--model', 'm', '--key-env', 'SECRET')
+        more = ('--max-cost', 1e-6, '--prices', 1, 2)
+        code, _, errors = clean(*arguments, *more)
+        assert code == 2 and '0 tokens are spent' in errors and '--max-cost continues' in errors
+        assert not (tmp_path / 'cleaned.json').exists() and endpoint.asked == []
+        code, said, _ = clean(*arguments, '--if-empty', 'an image')
+    assert code == 0
+    # The fake model leaves 'a watercolor painting' and the hyphen as they are.
+    assert '- a watercolor painting of a dog' in endpoint.asked[0].values()
+    assert 'cleaned.json: 3 images' in said and set(endpoint.keys) == {'Bearer key'}
+    settings = json.loads((tmp_path / 'cleaned.provenance.json').read_text())['settings']
+    assert (settings['cleaned'], settings['model']) == ('endpoint', 'm')
+    assert clean(*arguments[:5], '--model', 'm')[0] == 2

@@ -2,17 +2,33 @@
 
     python tools/captions/clean.py captions.json --style watercolor --out cleaned.json
 
-Rules and NLTK's tagger do it without network. Beside NAME.json it writes NAME.provenance.json.
+    python tools/captions/clean.py captions.json --style comic --out cleaned.json \\
+        --endpoint http://localhost:8000/v1 --model NAME --max-tokens 200000
 
-Exit codes: 0 done, 2 an error that you can put right; the message says how.
+Rules and NLTK's tagger do it without network. With --endpoint, a language model behind an
+OpenAI-compatible interface does, and the rules check its answers. Beside NAME.json it writes
+NAME.provenance.json; until then a folder NAME.journal holds what the model has done.
+
+Exit codes: 0 done, 2 an error that you can put right (also: the cap on tokens or cost is
+reached), and the message says how, 130 interrupted (Ctrl-C).
 """
 
 import argparse
+import os
+import signal
 import sys
 from pathlib import Path
 
-from mmtadp.captioning.cleaning import STYLES, OfflineCleaner, Vocabulary
-from mmtadp.captioning.derived import derive_file
+from mmtadp.captioning.cleaning import (
+    STYLES,
+    Budget,
+    ChatEndpoint,
+    LanguageModelCleaner,
+    OfflineCleaner,
+    Vocabulary,
+    clean_with_model,
+)
+from mmtadp.captioning.derived import Derived, derive_file
 from mmtadp.captioning.results import write_json
 from mmtadp.datasets.captions import TaggerDataError
 
@@ -40,31 +56,97 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--report', type=Path, metavar='FILE.json', help='where to write all changed captions'
     )
+    group = parser.add_argument_group('language model')
+    group.add_argument('--endpoint', metavar='URL', help='such as https://HOST/v1')
+    group.add_argument('--model', help='its name there')
+    group.add_argument(
+        '--key-env',
+        default='OPENAI_API_KEY',
+        metavar='NAME',
+        help='environment variable that has the key, if one is needed (default: %(default)s)',
+    )
+    group.add_argument('--batch-size', type=int, default=20, help='captions per request')
+    group.add_argument('--retries', type=int, default=5, help='of a failed request (default: 5)')
+    group.add_argument('--timeout', type=float, default=60, help='seconds (default: 60)')
+    group.add_argument('--max-tokens', type=int, help='cap on tokens, in and out, of all requests')
+    group.add_argument('--max-cost', type=float, help='cap on cost; needs --prices')
+    group.add_argument(
+        '--prices',
+        type=float,
+        nargs=2,
+        metavar=('IN', 'OUT'),
+        help='cost of a million tokens sent and received',
+    )
     return parser
+
+
+def clean_offline(args: argparse.Namespace) -> tuple[Derived, dict[str, str], dict[str, str]]:
+    """Cleans by rules."""
+    clean = OfflineCleaner(Vocabulary.load(args.style))
+    changes: dict[str, str] = {}
+
+    def change(_: str, caption: str) -> str:
+        if caption not in changes:
+            changes[caption] = clean(caption) or args.if_empty
+        return changes[caption]
+
+    settings = dict(cleaned='offline', style=args.style, if_empty=args.if_empty)
+    return derive_file(args.captions, args.out, settings, change, args.overwrite), changes, {}
+
+
+def clean_by_model(args: argparse.Namespace) -> tuple[Derived, dict[str, str], dict[str, str]]:
+    """Has a language model clean."""
+    rules = OfflineCleaner(Vocabulary.load(args.style))
+
+    def make_cleaner(budget: Budget) -> LanguageModelCleaner:
+        endpoint = ChatEndpoint(
+            args.endpoint,
+            args.model,
+            budget,
+            os.environ.get(args.key_env),
+            args.retries,
+            args.timeout,
+        )
+        return LanguageModelCleaner(endpoint, rules, args.batch_size)
+
+    return clean_with_model(
+        args.captions,
+        args.out,
+        dict(cleaned='endpoint', style=args.style, endpoint=args.endpoint, model=args.model),
+        make_cleaner,
+        dict(max_tokens=args.max_tokens, max_cost=args.max_cost, prices=args.prices),
+        args.if_empty,
+        args.overwrite,
+    )
 
 
 def main() -> int:
     """Entry point; returns the exit code."""
-    args = make_parser().parse_args()
-    changes: dict[str, str] = {}
+    parser = make_parser()
+    args = parser.parse_args()
+    if (args.endpoint is None) != (args.model is None):
+        parser.error('--endpoint and --model go together')
+    if args.batch_size < 1 or args.retries < 0:
+        parser.error('--batch-size is 1 or more, --retries 0 or more')
     try:
-        clean = OfflineCleaner(Vocabulary.load(args.style))
-
-        def change(_: str, caption: str) -> str:
-            if caption not in changes:
-                changes[caption] = clean(caption) or args.if_empty
-            return changes[caption]
-
-        settings = dict(cleaned='offline', style=args.style, if_empty=args.if_empty)
-        result = derive_file(args.captions, args.out, settings, change, args.overwrite)
+        clean = clean_offline if args.endpoint is None else clean_by_model
+        result, changes, by_rules = clean(args)
     except (ValueError, TaggerDataError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('\nInterrupted. The same command without --overwrite continues.', file=sys.stderr)
+        return 128 + signal.SIGINT
     report(args, changes, result)
+    if by_rules:
+        print(
+            f'{len(by_rules):,} were cleaned by the rules, because the model did not answer as '
+            'asked; the provenance file lists them'
+        )
     return 0
 
 
-def report(args: argparse.Namespace, changes: dict[str, str], result) -> None:
+def report(args: argparse.Namespace, changes: dict[str, str], result: Derived) -> None:
     """Says what was done."""
     print(f'{args.out}: {result.images:,} images, {result.changed:,} captions changed')
     changed = {before: after for before, after in changes.items() if before != after}

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from mmtadp.datasets.captions.nouns import find_nouns, load_tagger
+from tests.utils.fake_endpoint import FakeEndpoint, serve
 
 
 @pytest.fixture
@@ -16,3 +17,11 @@ def real_tagger(shared, monkeypatch) -> Iterator[None]:
     yield
     load_tagger.cache_clear()
     find_nouns.cache_clear()
+
+
+@pytest.fixture
+def endpoint(monkeypatch) -> Iterator[FakeEndpoint]:
+    """A language model on this machine."""
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    with serve() as endpoint:
+        yield endpoint
