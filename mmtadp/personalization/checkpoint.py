@@ -68,16 +68,16 @@ class RunFolder:
         self._identity = json.dumps(identity, indent=2) + '\n'
 
     def load(self) -> dict | None:
-        """The last checkpoint, or None; what was logged after it is dropped from the log."""
-        state = None
-        if self._checkpoint.exists():
-            state = read_tensors(self._checkpoint, '--out', 'Start anew with --overwrite')
-        step = 0 if state is None else state['step']
-        lines = self.log()
-        kept = ''.join(json.dumps(line) + '\n' for line in lines if line['step'] <= step)
+        """The last checkpoint, or None."""
+        if not self._checkpoint.exists():
+            return None
+        return read_tensors(self._checkpoint, '--out', 'Start anew with --overwrite')
+
+    def start(self, step: int) -> None:
+        """Writes the settings, and drops from the log what came after this step."""
+        kept = ''.join(json.dumps(line) + '\n' for line in self.log() if line['step'] <= step)
         write_file(self._log, lambda path: path.write_text(kept))
         write_file(self.path / 'settings.json', lambda path: path.write_text(self._identity))
-        return state
 
     def save(self, state: dict) -> None:
         """Replaces the checkpoint."""

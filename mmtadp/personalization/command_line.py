@@ -90,6 +90,7 @@ def run_command(
     except KeyboardInterrupt:
         print('\nInterrupted. The same command continues from what is saved.', file=sys.stderr)
         return 130
-    print(f'{summary.result}: {summary.steps:,} steps, {summary.first:,} of them in earlier runs')
-    print(summary.usage)
+    if summary is not None:
+        steps = f'{summary.steps:,} steps, {summary.first:,} of them in earlier runs'
+        print(f'{summary.result}: {steps}\n{summary.usage}')
     return 0

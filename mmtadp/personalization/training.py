@@ -41,7 +41,7 @@ def make_accelerator(settings: Settings):
         PersonalizationError: If accelerate is not installed, or the device lacks the precision.
     """
     try:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, DistributedDataParallelKwargs
     except ImportError:
         raise PersonalizationError(
             "Personalisation needs accelerate: pip install 'mmtadp[personalize]'."
@@ -51,6 +51,8 @@ def make_accelerator(settings: Settings):
             cpu=settings.cpu,
             mixed_precision=settings.mixed_precision,
             gradient_accumulation_steps=settings.accumulate,
+            # All buffers are constants, one of them the table of embeddings.
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         )
     except ValueError as error:
         if settings.mixed_precision == 'no':
@@ -65,7 +67,7 @@ def make_accelerator(settings: Settings):
     return accelerator
 
 
-def personalize(method: type[Concept], settings: Settings) -> Summary:
+def personalize(method: type[Concept], settings: Settings) -> Summary | None:
     """Learns a concept, or continues to; see the settings' docstring.
 
     Args:
@@ -73,7 +75,7 @@ def personalize(method: type[Concept], settings: Settings) -> Summary:
         settings (Settings): Its settings.
 
     Returns:
-        Summary: What was done.
+        Summary | None: What was done; None in all processes but the main one.
 
     Raises:
         PersonalizationError: If arguments, images and files do not go together, or the training
@@ -93,7 +95,7 @@ class _Trainer:
         optimizer = _make_optimizer(concept, settings)
         concept.prepared, self.optimizer = accelerator.prepare(concept.module, optimizer)
 
-    def train(self) -> Summary:
+    def train(self) -> Summary | None:
         settings, main = self.settings, self.accelerator.is_main_process
         first = self._resume()
         progress = tqdm(
@@ -122,14 +124,16 @@ class _Trainer:
         done = max(first, settings.steps)
         if first < done and done % settings.checkpoint_every:
             self._save(done)
-        path = self.concept.save(self.folder.path) if main else self.folder.path
+        if not main:
+            return None
+        path = self.concept.save(self.folder.path)
         return Summary(path, first, done, self.concept.usage(path))
 
     def _resume(self) -> int:
+        state = self.folder.load()
         if self.accelerator.is_main_process:
-            self._state = self.folder.load()
+            self.folder.start(0 if state is None else state['step'])
         self.accelerator.wait_for_everyone()
-        state = self.folder.load() if self.accelerator.num_processes > 1 else self._state
         if state is None:
             return 0
         with torch.no_grad():

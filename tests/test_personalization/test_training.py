@@ -48,6 +48,20 @@ def test_killed_then_continued(inversion, common, tmp_path):
     assert len(whole) == 10 and losses(str(out)) == pytest.approx(whole, rel=1e-6)
 
 
+@pytest.mark.slow
+def test_two_processes_are_a_batch_of_two(inversion, common, tmp_path):
+    single = inversion(batch_size=2, out=str(tmp_path / 'single'))
+    personalize(TextualInversion, single)
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    command += ['--nproc-per-node=2', TOOL, common['images'], '--out', common['out'], '--cpu']
+    command += ['--pretrained', common['pretrained'], '--token', '<night>', '--accumulate', '2']
+    command += ['--initializer', 'night', '--resolution', '32', '--steps', '3']
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count('3 steps, 0 of them in earlier runs') == 1
+    assert losses(common['out']) == pytest.approx(losses(single.out), rel=1e-5)
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signals_save(inversion, monkeypatch, number):
     append = RunFolder.append
