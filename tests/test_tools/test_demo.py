@@ -141,8 +141,9 @@ def test_task(demo, tmp_path, capsys, task, keys, drawn):
         assert (work_dir / name).exists() and name in output
     picture = cv2.imread(str(work_dir / 'demo.png'))
     # Two columns of an image, its ground truth and the prediction, at twice their size; or of
-    # ground truth and prediction, at three times.
-    assert picture.shape[1] == 2 * (6 * 128 + 12) + 12 and picture.std() > 20
+    # ground truth and prediction, at three times and with a gap.
+    panel = 6 * 128 + (4 if task == 'detection' else 0)
+    assert picture.shape[1] == 2 * (panel + 12) + 12 and picture.std() > 20
 
 
 def test_unknown_task(demo, capsys):

@@ -1,17 +1,17 @@
 """Object detection on ShapeScenes."""
 
+import colorsys
 import json
 import re
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-import cv2
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
-from mmdet.visualization import DetLocalVisualizer
 from mmengine.config import Config
 from mmengine.structures import InstanceData
+from PIL import Image, ImageDraw, ImageFont
 from visualize_attention import save_sheet
 
 from .base import (
@@ -26,7 +26,9 @@ from .base import (
 )
 
 _SCALE = 3
-_SCORE_THRESHOLD = 0.3
+_SCORE_THRESHOLD = 0.5
+_FONT_SIZE = 13
+_GAP = 4
 
 
 class DetectionTask(DemoTask):
@@ -41,7 +43,7 @@ class DetectionTask(DemoTask):
     }
 
     def keep_predictions(self, cfg: Config, work_dir: Path) -> None:
-        """At 128 pixels labels hide what they name, so the boxes are drawn once more, larger."""
+        """At 128 pixels labels hide what they name, so some boxes are drawn once more, larger."""
         cfg.test_evaluator.outfile_prefix = str(work_dir / 'boxes')
 
     def score_chance(self, cfg: Config) -> Dict[str, float]:
@@ -84,21 +86,17 @@ class DetectionTask(DemoTask):
         captions = captions_of(cfg)
         truth = _annotations(dataset)
         predicted = json.loads((work_dir / 'boxes.bbox.json').read_text())
+        predicted = [row for row in predicted if row['score'] >= _SCORE_THRESHOLD]
         ids = {Path(image['file_name']).stem: image['id'] for image in truth['images']}
-        visualizer = DetLocalVisualizer(line_width=2)
-        visualizer.dataset_meta = dataset.metainfo
         panels = []
         for stem in example_stems(captions):
-            sample = DetDataSample(
-                gt_instances=_of_image(truth['annotations'], ids[stem]),
-                pred_instances=_of_image(predicted, ids[stem]),
-            )
-            image = enlarge(read_image(cfg, stem), _SCALE)[..., ::-1]
-            file = work_dir / 'examples' / f'{stem}.png'
-            visualizer.add_datasample(
-                stem, image, sample, pred_score_thr=_SCORE_THRESHOLD, out_file=str(file)
-            )
-            panels.append((captions[stem], cv2.imread(str(file))))
+            image = enlarge(read_image(cfg, stem), _SCALE)
+            pair = [
+                _draw_boxes(image, [r for r in rows if r['image_id'] == ids[stem]], dataset)
+                for rows in (truth['annotations'], predicted)
+            ]
+            gap = np.full((len(image), _GAP, 3), 255, np.uint8)
+            panels.append((captions[stem], np.concatenate([pair[0], gap, pair[1]], axis=1)))
         title = (
             'For each caption: the true boxes, and the predicted ones with a score of '
             f'{_SCORE_THRESHOLD:.0%} or more.'
@@ -134,18 +132,31 @@ def _named_classes(caption: str, classes: Sequence[str]) -> List[int]:
     return [label for label, name in enumerate(classes) if name in words]
 
 
-def _of_image(rows: Sequence[Dict], image_id: int) -> InstanceData:
-    """Boxes of one image in a COCO file, enlarged as the image is."""
-    rows = [row for row in rows if row['image_id'] == image_id]
-    boxes = np.array([row['bbox'] for row in rows], np.float32).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    labels = np.array([row['category_id'] - 1 for row in rows], np.int64)
-    scores = np.array([row['score'] for row in rows if 'score' in row], np.float32)
-    return _instances(boxes * _SCALE, labels, scores if len(scores) else None)
+def _instances(boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> InstanceData:
+    return InstanceData(
+        bboxes=torch.from_numpy(boxes),
+        labels=torch.from_numpy(labels),
+        scores=torch.from_numpy(scores),
+    )
 
 
-def _instances(boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray | None) -> InstanceData:
-    instances = InstanceData(bboxes=torch.from_numpy(boxes), labels=torch.from_numpy(labels))
-    if scores is not None:
-        instances.scores = torch.from_numpy(scores)
-    return instances
+def _draw_boxes(image: np.ndarray, rows: Sequence[Dict], dataset: Config) -> np.ndarray:
+    """Boxes of COCO's format on an enlarged image, (H, W, 3) BGR, the best on top."""
+    classes = dataset.metainfo.classes
+    picture = Image.fromarray(image[..., ::-1])
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(size=_FONT_SIZE)
+    for row in sorted(rows, key=lambda row: row.get('score', 1.0)):
+        label = row['category_id'] - 1
+        red, green, blue = colorsys.hsv_to_rgb(label / len(classes), 0.9, 0.75)
+        colour = (int(255 * red), int(255 * green), int(255 * blue))
+        left, top, width, height = (_SCALE * value for value in row['bbox'])
+        draw.rectangle((left, top, left + width, top + height), outline=colour, width=3)
+        text = classes[label] + (f' {row["score"]:.0%}' if 'score' in row else '')
+        # Above the box, and inside the picture.
+        x = min(max(left, 0), picture.width - font.getlength(text) - 5)
+        y = max(top - _FONT_SIZE - 3, 0)
+        area = draw.textbbox((x + 2, y), text, font)
+        draw.rectangle((area[0] - 2, y, area[2] + 2, y + _FONT_SIZE + 3), fill=colour)
+        draw.text((x + 2, y), text, 'white', font)
+    return np.asarray(picture)[..., ::-1]
