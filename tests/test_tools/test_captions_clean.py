@@ -1,7 +1,14 @@
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
+from tests.conftest import REPOSITORY
+from tests.utils.fake_endpoint import clean as well
 from tests.utils.fake_endpoint import serve
 
 
@@ -80,3 +87,35 @@ def test_endpoint(clean, captions, tmp_path, monkeypatch):
     settings = json.loads((tmp_path / 'cleaned.provenance.json').read_text())['settings']
     assert (settings['cleaned'], settings['model']) == ('endpoint', 'm')
     assert clean(*arguments[:5], '--model', 'm')[0] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number, code', [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_killed_then_continued(clean, shared, tmp_path, monkeypatch, number, code):
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    captions = {str(i): f'a watercolor painting of dog {i}' for i in range(20)}
+    (tmp_path / 'captions.json').write_text(json.dumps(captions))
+    with serve() as endpoint:
+        endpoint.plan = [well, well, lambda numbered: time.sleep(1) or well(numbered)]
+        arguments = ['captions.json', '--style', 'watercolor', '--out', 'cleaned.json']
+        arguments += ['--endpoint', endpoint.url, '--model', 'm', '--batch-size', '5']
+        process = subprocess.Popen(
+            [sys.executable, str(REPOSITORY / 'tools' / 'captions' / 'clean.py'), *arguments],
+            env=dict(os.environ, PYTHONPATH=str(REPOSITORY), NLTK_DATA=str(shared / 'nltk_data')),
+            cwd=tmp_path,
+            stderr=subprocess.DEVNULL,
+        )
+        while len(endpoint.asked) < 3:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait() == code
+        assert not (tmp_path / 'cleaned.json').exists()
+        assert clean(*arguments)[0] == 0
+        # Of four batches, only the one at work was asked twice.
+        assert len(endpoint.asked) == 5
+    cleaned = json.loads((tmp_path / 'cleaned.json').read_text())
+    assert {key: entry['captions'] for key, entry in cleaned.items()} == {
+        key: [f'dog {key}'] for key in captions
+    }
+    assert not (tmp_path / 'cleaned.journal').exists()

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -73,7 +73,8 @@ def serve() -> Iterator[FakeEndpoint]:
             if status == 429:
                 self.send_header('Retry-After', '7')
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # The other side may be gone.
+                self.wfile.write(body)
 
         def log_message(self, *_):
             pass
