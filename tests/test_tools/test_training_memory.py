@@ -39,12 +39,15 @@ def test_rows(name, accumulated, tool, tiny_pipeline, tmp_path):
 
 
 def test_peak_is_that_since_the_reset(tool):
-    before = tool['resident']()
-    ones = torch.ones(64 * 2**18)  # 64 MiB
-    del ones
-    assert tool['peak']() - before > 60 * 2**20
+    # By wide margins: a system may take pages from a process, or give it some, at any time.
     tool['reset_peak']()
-    assert tool['peak']() - tool['resident']() < 10 * 2**20
+    before = tool['resident']()
+    ones = torch.ones(2**27)  # 512 MiB
+    del ones
+    highest = tool['peak']()
+    assert highest - before > 2**28
+    tool['reset_peak']()
+    assert highest - tool['peak']() > 2**28
 
 
 def test_command(tool, tiny_pipeline, tmp_path, monkeypatch, capsys):
