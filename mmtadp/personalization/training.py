@@ -3,8 +3,6 @@
 import math
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from tqdm import tqdm
 from .checkpoint import RunFolder, write_file
 from .concept import Concept
 from .errors import Interrupted, PersonalizationError
+from .interruption import noted_signals
 from .settings import Settings
 
 
@@ -107,7 +106,7 @@ class _Trainer:
             disable=not main,
             mininterval=0.5 if sys.stderr.isatty() else 30,
         )
-        with progress, _signals() as asked:
+        with progress, noted_signals() as asked:
             for step in range(first, settings.steps):
                 loss = self._step(step)
                 if main:
@@ -214,21 +213,3 @@ def _make_optimizer(concept: Concept, settings: Settings) -> torch.optim.Optimiz
     return optimizer(
         concept.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """SIGINT and SIGTERM are noted, and heeded after the step; a second one is not waited for."""
-    asked: list[int] = []
-
-    def note(number: int, _) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

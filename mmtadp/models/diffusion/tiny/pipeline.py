@@ -3,7 +3,7 @@
 It has the parts and the folder layout of Stable Diffusion 1.x, so whatever reads a diffusers
 folder reads it, but nobody has trained it: the U-Net's weights are random. The two parts that
 TADP keeps frozen are initialised so that they pass on what they are given, as trained ones do; see
-:func:`_build_text_encoder` and :mod:`.autoencoder`.
+:func:`build_text_encoder` and :mod:`.autoencoder`.
 """
 
 import json
@@ -55,11 +55,11 @@ def build_tiny_pipeline(folder: Union[str, os.PathLike], seed: int = 0) -> Path:
         # Modules draw their weights from torch's global generator: leave the caller's as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            _build_unet().save_pretrained(new / 'unet')
+            build_unet().save_pretrained(new / 'unet')
             build_autoencoder().save_pretrained(new / 'vae')
-            _build_text_encoder(vocab).save_pretrained(new / 'text_encoder')
-        _build_scheduler().save_pretrained(new / 'scheduler')
-        (new / 'model_index.json').write_text(json.dumps(_index(name), indent=2) + '\n')
+            build_text_encoder(vocab).save_pretrained(new / 'text_encoder')
+        build_scheduler().save_pretrained(new / 'scheduler')
+        (new / 'model_index.json').write_text(json.dumps(pipeline_index(name), indent=2) + '\n')
         # Replaces an empty folder, and nothing else.
         os.replace(new, folder)
     return folder
@@ -75,7 +75,7 @@ def _check_existing(folder: Path, name: str) -> None:
         )
 
 
-def _index(name: str) -> dict:
+def pipeline_index(name: str) -> dict:
     return {
         '_class_name': 'StableDiffusionPipeline',
         '_diffusers_version': diffusers.__version__,
@@ -91,7 +91,7 @@ def _index(name: str) -> dict:
     }
 
 
-def _build_unet() -> UNet2DConditionModel:
+def build_unet() -> UNet2DConditionModel:
     """Stable Diffusion 1.x's blocks, with one layer each in the down blocks instead of two.
 
     The last layer of each residual branch is zero, as where latent diffusion's own training code
@@ -117,7 +117,7 @@ def _build_unet() -> UNet2DConditionModel:
     return unet
 
 
-def _build_text_encoder(vocab: dict) -> CLIPTextModel:
+def build_text_encoder(vocab: dict) -> CLIPTextModel:
     """A text encoder whose output tells words apart.
 
     The usual initialisation makes token embeddings so small that what random layers add drowns
@@ -147,7 +147,7 @@ def _build_text_encoder(vocab: dict) -> CLIPTextModel:
     return model
 
 
-def _build_scheduler() -> DDIMScheduler:
+def build_scheduler() -> DDIMScheduler:
     """Stable Diffusion 1.x's noise schedule."""
     return DDIMScheduler(
         beta_start=0.00085,

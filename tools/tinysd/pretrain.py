@@ -1,0 +1,86 @@
+"""Pretrains TinySD: a small latent diffusion model of ShapeScenes, text encoder included.
+
+    python tools/tinysd/pretrain.py --out work_dirs/tinysd
+
+The result is the diffusers folder OUT/tinysd. Beside it are, for each of the two stages
+(autoencoder, denoiser), log.jsonl, samples/ and checkpoint.pt, from which the same command
+continues a run that was interrupted in any way.
+
+Exit codes: 0 done, 1 an error nobody foresaw, 2 one that you can put right, and the message says
+how, 130 interrupted (Ctrl-C), 143 terminated.
+"""
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+
+# Before torch; see tools/demo.py.
+os.environ.setdefault('GOMP_SPINCOUNT', '1000')
+
+import torch
+
+from mmtadp.personalization.errors import Interrupted, PersonalizationError
+from mmtadp.tinysd import PretrainingSettings, pretrain
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    default = {field.name: field.default for field in dataclasses.fields(PretrainingSettings)}
+    parser = argparse.ArgumentParser(description='Pretrain a small diffusion model.')
+    parser.add_argument('--out', required=True, metavar='FOLDER', help='where the run is kept')
+    for name, text in (
+        ('scenes', 'scenes to learn from'),
+        ('autoencoder_steps', 'steps of the first stage'),
+        ('autoencoder_batch_size', 'its pictures per step'),
+        ('autoencoder_learning_rate', 'its rate between warm-up and decay'),
+        ('steps', 'steps of the second stage; its rate falls in the last quarter of them'),
+        ('batch_size', 'its latents per step'),
+        ('learning_rate', 'its rate between warm-up and decay'),
+        ('seed', 'of weights and draws'),
+        ('workers', 'processes that draw scenes; 0: none besides this one'),
+        ('checkpoint_every', 'steps between checkpoints and samples'),
+    ):
+        parser.add_argument(
+            '--' + name.replace('_', '-'),
+            type=type(default[name]),
+            default=default[name],
+            help=f'{text} (default: {default[name]})',
+        )
+    parser.add_argument(
+        '--mixed-precision', choices=('no', 'bf16'), default='no', help='of the second stage'
+    )
+    parser.add_argument(
+        '--device',
+        default='cuda' if torch.cuda.is_available() else 'cpu',
+        help='where to train (default: a GPU where there is one)',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='forget an earlier run in --out')
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    args = make_parser().parse_args(arguments)
+    try:
+        folder = pretrain(PretrainingSettings(**vars(args)))
+    except PersonalizationError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    except Interrupted as interrupted:
+        print(
+            f'\nInterrupted after step {interrupted.step:,}, which is saved. The same command'
+            f'{" without --overwrite" if args.overwrite else ""} continues.',
+            file=sys.stderr,
+        )
+        return 128 + interrupted.signal
+    except KeyboardInterrupt:
+        print('\nInterrupted. The same command continues from what is saved.', file=sys.stderr)
+        return 130
+    print(f'Wrote {folder}; a config names it as pretrained.')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
