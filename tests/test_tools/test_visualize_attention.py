@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmtadp.apis import init_model
+from mmtadp.apis.attention import attention_of_words, word_tokens
 
 from .test_demo import load_tool
 
@@ -44,20 +45,20 @@ def test_tokens_of_words(tool, model):
 
     def find(word: str) -> list:
         # The start-of-text token comes first.
-        return [tokens[i - 1] for i in tool.word_tokens(model.backbone, CAPTION, word)]
+        return [tokens[i - 1] for i in word_tokens(model.backbone, CAPTION, word)]
 
     assert find('red') == ['red']
     assert find('Star') == ['star', 'star']
     assert find('big red star') == ['big', 'red', 'star']
     assert ''.join(find('drumstick')) == 'drumstick' and len(find('drumstick')) > 1
     with pytest.raises(ValueError, match="no word 'drum'"):
-        tool.word_tokens(model.backbone, CAPTION, 'drum')
+        word_tokens(model.backbone, CAPTION, 'drum')
     with pytest.raises(ValueError, match="'moon' lies behind the 77 tokens"):
-        tool.word_tokens(model.backbone, 'star ' * 90 + 'moon', 'moon')
+        word_tokens(model.backbone, 'star ' * 90 + 'moon', 'moon')
 
 
 def test_maps_are_the_mean_of_the_backbone_s(tool, model, image):
-    maps = tool.attention_of_words(model, image, CAPTION, ['red', 'star'])
+    maps = attention_of_words(model, image, CAPTION, ['red', 'star'])
     assert {word: values.shape for word, values in maps.items()} == {
         'red': (80, 112),
         'star': (80, 112),
@@ -67,7 +68,7 @@ def test_maps_are_the_mean_of_the_backbone_s(tool, model, image):
     backbone.set_prompts([CAPTION])
     with torch.no_grad():
         by_stride = backbone.attention_maps(backbone(pixels))
-    (red,) = tool.word_tokens(backbone, CAPTION, 'red')
+    (red,) = word_tokens(backbone, CAPTION, 'red')
     assert {stride: tuple(m.shape[2:]) for stride, m in by_stride.items()} == {
         16: (5, 7),
         32: (3, 4),
@@ -81,7 +82,7 @@ def test_maps_are_the_mean_of_the_backbone_s(tool, model, image):
 
 
 def test_all_tokens_add_up_to_one(tool, model, image):
-    every = tool.attention_of_words(model, image, CAPTION, CAPTION.replace(',', '').split())
+    every = attention_of_words(model, image, CAPTION, CAPTION.replace(',', '').split())
     seen = sum(every[word] for word in set(every))
     assert seen.max() < 1 and seen.min() > 0
 
@@ -119,4 +120,4 @@ def test_default_words(tool, model):
 def test_prompts_without_captions_are_an_error(tool, model, image, monkeypatch):
     monkeypatch.setattr(model.backbone.prompt, 'meta_keys', ())
     with pytest.raises(ValueError, match='CaptionPrompt does not read captions'):
-        tool.attention_of_words(model, image, CAPTION, ['star'])
+        attention_of_words(model, image, CAPTION, ['star'])

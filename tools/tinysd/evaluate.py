@@ -1,0 +1,92 @@
+"""Measures whether a model of ShapeScenes has learned what captions say.
+
+    python tools/tinysd/evaluate.py work_dirs/tinysd/tinysd
+
+Prints denoising losses of held-out scenes under their own caption, under none and under another
+scene's, and how much of a word's attention lies on what it names. With --out, writes them as JSON.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from mmtadp.personalization.checkpoint import write_file
+from mmtadp.personalization.errors import PersonalizationError
+from mmtadp.tinysd.evaluation import (
+    AttentionShares,
+    CaptionLosses,
+    attention_shares,
+    caption_losses,
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description='Has a diffusion model learned ShapeScenes?')
+    parser.add_argument('pretrained', help='diffusers folder')
+    parser.add_argument('--scenes', type=int, default=200, help='held-out scenes (default: 200)')
+    parser.add_argument(
+        '--draws', type=int, default=4, help='timesteps of each scene (default: 4)'
+    )
+    parser.add_argument('--seeds', type=int, default=3, help='sets of noise (default: 3)')
+    parser.add_argument('--out', metavar='FILE', help='JSON file to write')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    return parser
+
+
+def summarize(losses: CaptionLosses, shares: AttentionShares) -> dict:
+    """The figures, of JSON types."""
+    seeds, scenes, _ = losses.losses.shape
+    gain, gain_spread = losses.difference('none', 'right')
+    harm, harm_spread = losses.difference('wrong', 'none')
+    return dict(
+        scenes=scenes,
+        seeds=seeds,
+        loss=losses.means,
+        none_minus_right=dict(mean=gain, spread=gain_spread),
+        wrong_minus_none=dict(mean=harm, spread=harm_spread),
+        attention_mass=shares.mass.mean().item(),
+        mask_area=shares.area.mean().item(),
+        attention_ratio=shares.ratio,
+        objects=len(shares.mass),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    args = make_parser().parse_args(arguments)
+    watch = partial(tqdm, unit='batch', file=sys.stderr)
+    try:
+        losses = caption_losses(
+            args.pretrained,
+            args.scenes,
+            args.draws,
+            args.seeds,
+            device=args.device,
+            progress=partial(watch, desc='losses'),
+        )
+    except PersonalizationError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    shares = attention_shares(
+        args.pretrained,
+        args.scenes,
+        device=args.device,
+        progress=partial(tqdm, unit='scene', desc='attention', file=sys.stderr),
+    )
+    figures = summarize(losses, shares)
+    print(json.dumps(figures, indent=2))
+    if args.out:
+        text = json.dumps(figures, indent=2) + '\n'
+        write_file(Path(args.out), lambda path: path.write_text(text))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
