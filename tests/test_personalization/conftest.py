@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from mmtadp.personalization import DreamBoothSettings, TextualInversionSettings
@@ -29,11 +30,8 @@ def photo(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def forget_accelerate(monkeypatch: pytest.MonkeyPatch):
     """accelerate keeps its settings for the whole process."""
-    pytest.importorskip('accelerate', reason="the extra 'personalize' is not installed")
     # Which accelerate would take for one of several processes.
     monkeypatch.delenv('LOCAL_RANK', raising=False)
-    from accelerate.state import AcceleratorState
-
     AcceleratorState._reset_state(reset_partial_state=True)
     yield
     AcceleratorState._reset_state(reset_partial_state=True)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from mmtadp.personalization import (
@@ -101,13 +102,7 @@ def test_memory_savers_and_pictures(inversion, tmp_path):
 def test_bf16(inversion, tmp_path):
     personalize(TextualInversion, inversion(out=str(tmp_path / 'plain')))
     settings = inversion(mixed_precision='bf16', out=str(tmp_path / 'bf16'))
-    _forget()
+    AcceleratorState._reset_state(reset_partial_state=True)
     personalize(TextualInversion, settings)
     plain, bf16 = losses(str(tmp_path / 'plain')), losses(settings.out)
     assert bf16 != plain and bf16 == pytest.approx(plain, rel=0.05)
-
-
-def _forget() -> None:
-    from accelerate.state import AcceleratorState
-
-    AcceleratorState._reset_state(reset_partial_state=True)

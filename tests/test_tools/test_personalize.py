@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from accelerate.state import AcceleratorState
 
 from tests.conftest import REPOSITORY
 from tests.utils.tiny_captioner import write_photos
@@ -15,9 +16,6 @@ TINY = ['--resolution', '32', '--steps', '2', '--cpu']
 @pytest.fixture
 def tool(monkeypatch, capsys, tiny_pipeline, tmp_path):
     """Runs a tool on three images; returns exit code, output and errors."""
-    pytest.importorskip('accelerate', reason="the extra 'personalize' is not installed")
-    from accelerate.state import AcceleratorState
-
     photos = write_photos(tmp_path / 'photos', 3)
     monkeypatch.chdir(tmp_path)
     # Which accelerate would take for one of several processes.
