@@ -18,7 +18,7 @@ PROBLEMS = {
     'empty': 'empty captions',
     'repeated': 'images whose entry repeats a caption',
     'long': 'captions that the text encoder cuts off',
-    'style': 'captions with a word of the list',
+    'style': 'captions with a word of the style or list',
 }
 
 
@@ -56,6 +56,7 @@ def check_captions(
     words: Sequence[str] = (),
     count_tokens: Callable[[list[str]], list[int]] | None = None,
     max_tokens: int = 77,
+    keep: Sequence[str] = (),
 ) -> Report:
     """Checks a caption file.
 
@@ -64,9 +65,10 @@ def check_captions(
         images (Sequence[ImageFile], optional): The images it is for.
         key (str): How to read its keys: 'auto', 'stem', 'filename' or 'relpath'.
         words (Sequence[str]): Words or phrases that no caption should have, such as those that
-            name a style; whole words, in any case.
+            name a style; whole words, in any case, a space being any white space or a hyphen.
         count_tokens (Callable, optional): Length of each of some captions in tokens.
         max_tokens (int): The text encoder's limit.
+        keep (Sequence[str]): Phrases in which such a word is none: 'art gallery'.
 
     Returns:
         Report: What was found.
@@ -92,7 +94,7 @@ def check_captions(
             if length > max_tokens:
                 problems['long'].append(f'{name}: {length} tokens: {text!r}')
     if words:
-        _find_words(texts, words, report)
+        _find_words(texts, words, keep, report)
     shared = Counter(entry.captions[0] for entry in entries.values())
     report.same_text = Counter({text: count for text, count in shared.items() if count > 1})
     return report
@@ -119,15 +121,25 @@ def _compare(
     ]
 
 
-def _find_words(texts: Sequence[tuple[str, str]], words: Sequence[str], report: Report) -> None:
+def _find_words(
+    texts: Sequence[tuple[str, str]], words: Sequence[str], keep: Sequence[str], report: Report
+) -> None:
+    wanted = set(map(_joined, words))
     # Longest first, so that a phrase is found before a word in it.
-    phrases = sorted({' '.join(word.lower().split()) for word in words}, key=len, reverse=True)
-    pattern = re.compile(rf'(?<!\w)(?:{"|".join(map(re.escape, phrases))})(?!\w)')
+    phrases = sorted(wanted.union(map(_joined, keep)), key=len, reverse=True)
+    parts = (r'[\s-]+'.join(map(re.escape, phrase.split())) for phrase in phrases)
+    pattern = re.compile(rf'(?<!\w)(?:{"|".join(parts)})(?!\w)')
     for name, text in texts:
-        found = dict.fromkeys(pattern.findall(text.lower()))
+        found = dict.fromkeys(_joined(match) for match in pattern.findall(text.lower()))
+        found = [phrase for phrase in found if phrase in wanted]
         if found:
-            report.words.update(list(found))
+            report.words.update(found)
             report.problems['style'].append(f'{name}: {", ".join(found)}: {text!r}')
+
+
+def _joined(phrase: str) -> str:
+    """In lower case, with one space between its words, or parts with hyphens between them."""
+    return ' '.join(phrase.lower().replace('-', ' ').split())
 
 
 def count_clip_tokens(texts: list[str]) -> list[int]:

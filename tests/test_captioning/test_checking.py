@@ -4,6 +4,7 @@ import pytest
 
 from mmtadp.captioning import ImageFile, find_images
 from mmtadp.captioning.checking import check_captions, count_clip_tokens
+from mmtadp.captioning.cleaning import Vocabulary
 
 
 @pytest.fixture
@@ -74,6 +75,16 @@ def test_words_of_a_list(check):
     assert report.words == {'painting': 2, 'water color': 1, 'watercolor': 1}
 
 
+def test_hyphens_and_things_of_the_scene(check):
+    captions = {'a': 'a night-time photo', 'b': 'an Art-Gallery', 'c': 'art in an art gallery'}
+    report = check(captions, words=['night time', 'art', 'comic book'], keep=['art gallery'])
+    assert [case[:2] for case in report.problems['style']] == ['a:', 'c:']
+    assert report.words == {'night time': 1, 'art': 1}
+    # A thing of the scene that is wanted all the same.
+    report = check({'a': 'a comic book'}, words=['comic book'], keep=['comic book'])
+    assert report.words == {'comic book': 1}
+
+
 def test_captions_of_several_images_are_no_problem(check):
     report = check({'a': 'a dog', 'b': 'a dog', 'c': 'a cat'})
     assert report.same_text == {'a dog': 2} and report.found() == []
@@ -88,6 +99,11 @@ def test_published_captions(shared):
     )
     assert len(report.lengths) >= report.keys and max(report.lengths) <= 77
     assert report.words['painting'] > 100
+    style = Vocabulary.load('watercolor')
+    report = check_captions(
+        str(folder / 'watercolor_captions.json'), words=style.words(), keep=style.keep
+    )
+    assert len(report.problems['style']) == 277
     voc = check_captions(str(folder / 'pascal_object_captions_min40_max77.json'))
     assert (voc.keys, len(voc.problems['repeated'])) == (21503, 5823)
 

@@ -57,6 +57,21 @@ def test_check_of_a_bad_file(tool, images, tmp_path):
     assert tool('check', 'bad.json', images, *more, '--allow', *allowed)[0] == 0
 
 
+def test_check_of_styles(tool, images, tmp_path):
+    write(
+        tmp_path / 'night.json',
+        {'a': 'a dark street in the rain', 'b': 'sepia dogs', 'c': 'an art gallery'},
+    )
+    (tmp_path / 'old.yaml').write_text('description: old photos\nstyles: [sepia]\n')
+    styles = ('--style', 'night', 'rain', 'watercolor', 'old.yaml')
+    code, said, _ = tool('check', 'night.json', images, *styles, '--words', 'dogs')
+    assert code == 1
+    assert 'style: 2 captions with a word of the style or list' in said
+    assert 'words: dark street 1, rain 1, sepia 1, dogs 1' in said
+    code, _, errors = tool('check', 'night.json', images, '--style', 'oil')
+    assert code == 2 and "error: style 'oil': expected one of comic, fog, night" in errors
+
+
 def test_check_of_no_file(tool, images):
     code, _, errors = tool('check', 'gone.json', images)
     assert code == 2 and 'error: caption file not found' in errors

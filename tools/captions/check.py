@@ -1,10 +1,11 @@
 """Compares a caption file with the images it is for, and looks into its captions.
 
     python tools/captions/check.py captions.json data/streets/images
-    python tools/captions/check.py captions.json my_config.py --words painting watercolor
+    python tools/captions/check.py captions.json my_config.py --style watercolor --words paint
 
 Counts images without a caption, keys without an image, keys that fit several images, empty and
-repeated captions, captions too long for CLIP (77 tokens), and captions with words of a list.
+repeated captions, captions too long for CLIP (77 tokens), and captions with words of a style, as
+tools/captions/clean.py knows it, or of a list.
 
 Exit codes: 0 no problem found, 1 problems, 2 files that cannot be read.
 """
@@ -18,6 +19,7 @@ from mmengine.config import DictAction
 
 from mmtadp.captioning import SOURCES, CaptioningError, find_images
 from mmtadp.captioning.checking import PROBLEMS, Report, check_captions, count_clip_tokens
+from mmtadp.captioning.cleaning import STYLES, Vocabulary
 from mmtadp.captioning.results import write_json
 from mmtadp.datasets.captions import CaptionFileError
 from mmtadp.datasets.captions.keys import KEY_POLICIES
@@ -42,6 +44,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--max-tokens', type=int, default=77, help='default: 77')
     parser.add_argument(
+        '--style',
+        nargs='+',
+        default=[],
+        help='styles whose words no caption should have: '
+        f'{", ".join(STYLES)}, or a YAML file with a vocabulary like theirs',
+    )
+    parser.add_argument(
         '--words', nargs='+', default=[], help='words or quoted phrases no caption should have'
     )
     parser.add_argument(
@@ -65,13 +74,19 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_words(args: argparse.Namespace) -> list[str]:
-    """The words of both arguments."""
-    words = list(args.words)
+def read_words(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """The words of all three arguments, and phrases of the styles in which they are none.
+
+    Raises:
+        CaptioningError: If there is no such style.
+        OSError: If there is no such list.
+    """
+    styles = [Vocabulary.load(style) for style in args.style]
+    words = [*args.words, *(word for style in styles for word in style.words())]
     if args.words_file is not None:
         lines = map(str.strip, args.words_file.read_text('utf-8').splitlines())
         words += [line for line in lines if line and not line.startswith('#')]
-    return words
+    return words, [phrase for style in styles for phrase in style.keep]
 
 
 def show(report: Report, args: argparse.Namespace) -> None:
@@ -107,8 +122,9 @@ def main() -> int:
         images = None
         if args.input is not None:
             images = find_images(args.input, args.root, args.splits, args.cfg_options)
+        words, keep = read_words(args)
         report = check_captions(
-            args.captions, images, args.key, read_words(args), count_clip_tokens, args.max_tokens
+            args.captions, images, args.key, words, count_clip_tokens, args.max_tokens, keep
         )
     except (CaptioningError, CaptionFileError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)

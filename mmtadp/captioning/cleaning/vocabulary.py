@@ -91,8 +91,10 @@ class Vocabulary:
     def words(self) -> list[str]:
         """Words and phrases that tell of the style, for counting them; without materials."""
         plural = [work + 's' for work in self.works]
-        found = [*self.works, *plural, *self.styles, *self.settings, *self.phrases]
-        return sorted({*found, *(word for word in self.modifiers if not self.modifiers[word])})
+        modified = [f'{word} {noun}' for word, nouns in self.modifiers.items() for noun in nouns]
+        return sorted(
+            {*self.works, *plural, *self.styles, *self.settings, *self.phrases, *modified}
+        )
 
 
 class Phrases:

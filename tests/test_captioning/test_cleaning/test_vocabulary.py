@@ -11,6 +11,7 @@ def test_styles_of_the_package():
         assert len(Vocabulary.load(style).words()) >= 3
     assert 'paintings' in Vocabulary.load('watercolor').words()
     assert 'street' in Vocabulary.load('night').modifiers['dark']
+    assert {'dark street', 'at night'} & set(Vocabulary.load('night').words()) == {'dark street'}
 
 
 def test_own_styles(tmp_path):
