@@ -3,11 +3,13 @@
 #   PYTHON=/path/to/python3.11   the interpreter to make the environments with
 #   TORCH='torch==...'           another build of torch, e.g. for your CUDA; remembered
 #   MAX_JOBS=4                   compiler processes that build mmcv
-#   ARGS='-k captions'           more arguments for pytest
+#   ARGS='-k captions'           more arguments for pytest, e.g. ARGS='-n 0' for a single process
 TASK ?= segmentation
 TASKS := segmentation depth detection
 VENV := .venv
 VENV_UPSTREAM := .venv-upstream
+# A process per core, each of up to 2 GiB. One that runs out of tests takes over half of another's.
+PYTEST_OPTIONS := --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 # What runs the set-up program may be any Python 3; it looks for the one that mmtadp needs.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.11 python3.12 python,$(shell command -v $(name) 2>/dev/null)) $(PYTHON))
@@ -34,10 +36,10 @@ demo: setup
 	$(VENV)/bin/python tools/demo.py --task $(TASK)
 
 test: setup
-	$(VENV)/bin/pytest $(ARGS)
+	$(VENV)/bin/pytest $(PYTEST_OPTIONS) $(ARGS)
 
 test-upstream: setup-upstream
-	$(VENV_UPSTREAM)/bin/pytest $(ARGS)
+	$(VENV_UPSTREAM)/bin/pytest $(PYTEST_OPTIONS) $(ARGS)
 
 lint: setup
 	$(VENV)/bin/ruff check .

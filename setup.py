@@ -131,11 +131,19 @@ setup(
             'ftfy',
             'regex',
         ],
-        'personalize': ['accelerate>=1.0,<2'],
+        'personalize': ['accelerate>=1.1,<2'],
         # Of tools/captions/generate.py: 8-bit weights, and several machines.
         'int8': ['accelerate>=1.1,<2', 'bitsandbytes>=0.46'],
         'ray': ['ray[data]>=2.40,<3'],
-        'dev': ['pytest', 'ruff', 'setuptools<81', 'wheel'],
+        'dev': [
+            'accelerate>=1.1,<2',
+            'psutil',
+            'pytest',
+            'pytest-xdist>=3.6',
+            'ruff',
+            'setuptools<81',
+            'wheel',
+        ],
     },
     cmdclass={
         'build': BuildWithMim,
