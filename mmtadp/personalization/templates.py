@@ -53,3 +53,14 @@ TEMPLATES = {
         'a rendering of a {token}',
     ),
 }
+
+# How a DomainModifier may word captions of images, in the manner of the templates.
+_WORDINGS = {
+    TEMPLATES['painting']: 'a {token} style painting of {caption}',
+    TEMPLATES['photo']: 'a {token} photo of {caption}',
+}
+
+
+def suggested_wording(templates: tuple[str, ...]) -> str:
+    """A template of :class:`.DomainModifier` that fits those a token was learned in."""
+    return _WORDINGS.get(templates, 'a {token} style image of {caption}')

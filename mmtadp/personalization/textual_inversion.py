@@ -18,7 +18,7 @@ from .concept import Concept
 from .diffusion import denoising_losses
 from .errors import PersonalizationError
 from .settings import Settings
-from .templates import TEMPLATES
+from .templates import TEMPLATES, suggested_wording
 
 _PLACE = '{token}'
 
@@ -122,11 +122,11 @@ class TextualInversion(Concept):
         return path
 
     def usage(self, result: Path) -> str:
-        name = str(result)
+        name, wording = str(result), suggested_wording(self.settings.templates)
         return (
             f'In a config: model = dict(backbone=dict(prompt=dict(learned_embeds={name!r})))\n'
             "and in the pipelines: dict(type='mmtadp.DomainModifier', "
-            f"template='a {_PLACE} style painting of {{caption}}', learned_embeds={name!r})"
+            f'template={wording!r}, learned_embeds={name!r})'
         )
 
     def _check_templates(self) -> None:

@@ -41,6 +41,7 @@ def test_a_token_and_how_it_fits(tool, tmp_path):
     assert code == 0
     assert 'night/learned_embeds.safetensors: 2 steps, 0 of them in earlier runs' in said
     assert "learned_embeds='night/learned_embeds.safetensors'" in said
+    assert "template='a {token} photo of {caption}'" in said
     assert '2 steps, 2 of them in earlier runs' in tool('textual_inversion', *arguments)[1]
     assert len((tmp_path / 'night' / 'log.jsonl').read_text().splitlines()) == 2
     prompts = ['--prompts', '', 'a <night> photo', '--resolution', '32', '--device', 'cpu']
