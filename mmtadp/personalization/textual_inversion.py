@@ -95,7 +95,9 @@ class TextualInversion(Concept):
         self.rows = LearnedRows(old.weight.detach(), vectors, rows[0])
         text_model.embeddings.token_embedding = self.rows
         model.text_model = self.module = text_model
-        model.unet.to(accelerator.device, self.dtype)
+        model.unet.to(accelerator.device)
+        if self.dtype != torch.float32:  # which it has; diffusers warns whenever a type is named
+            model.unet.to(self.dtype)
         if settings.gradient_checkpointing:
             model.unet.enable_gradient_checkpointing()
             model.unet.train()  # which is what turns it on; Stable Diffusion has no dropout
