@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
+from tests.utils.processes import prepared_processes
 from tests.utils.tiny_runs import tiny_config
 
 WORLD_SIZE = 2
@@ -44,7 +45,10 @@ def test_equal_weights_after_steps(tiny_pipeline, tiny_images, tmp_path, prompt)
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    multiprocessing.spawn(_train, (port, config, tmp_path), nprocs=WORLD_SIZE)
+    prepared_processes()
+    multiprocessing.start_processes(
+        _train, (port, config, tmp_path), nprocs=WORLD_SIZE, start_method='forkserver'
+    )
     first, second = (torch.load(tmp_path / f'rank_{r}.pth') for r in range(WORLD_SIZE))
     # Running statistics are each process's own between two forwards.
     weights = [key for key in first if 'running_' not in key]

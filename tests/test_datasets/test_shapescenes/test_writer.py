@@ -2,9 +2,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -23,6 +20,7 @@ from mmtadp.datasets.shapescenes import (
     write_dataset,
     writer,
 )
+from tests.utils.processes import prepared_processes
 
 REQUEST = dict(num_training=6, num_validation=3, size=32)
 
@@ -128,10 +126,18 @@ def test_another_seed_is_another_set(root, tmp_path):
 
 
 def test_a_complete_set_is_left_alone(root, monkeypatch):
-    monkeypatch.setattr(writer, 'render_scene', None)
-    started = time.perf_counter()
+    """Neither rendered nor written again, nor are its pictures read."""
+    for name in ('_write_scene', '_write_json'):
+        monkeypatch.setattr(writer, name, lambda *args: pytest.fail('not left alone'))
+    opened, open_file = [], Path.open
+
+    def record(path, *args, **kwargs):
+        opened.append(path.name)
+        return open_file(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, 'open', record)  # which the other ways to read a file go through
     write_dataset(root, domains=['day', 'night'], **REQUEST)
-    assert time.perf_counter() - started < 0.5
+    assert opened == ['shapescenes.json'] * 2
 
 
 def test_lost_files_are_written_again(tmp_path):
@@ -142,28 +148,37 @@ def test_lost_files_are_written_again(tmp_path):
     assert contents(tmp_path) == before
 
 
-@pytest.mark.slow
+def _killed_at(index: int, root: Path, request: dict) -> None:
+    """Writes a dataset in a process that dies between the files of a scene and its record."""
+
+    def write_and_die(job):
+        record = write_scene(job)
+        if job.index == index:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+    write_scene = writer._write_scene
+    writer._write_scene = write_and_die
+    write_dataset(root, **request)
+
+
 def test_continues_after_being_killed(tmp_path):
     """SIGKILL in the middle; the next call writes the rest and leaves what is there."""
-    request = dict(num_training=400, num_validation=10, size=64)
-    code = (
-        'from mmtadp.datasets.shapescenes import write_dataset\n'
-        f'write_dataset({str(tmp_path / "killed")!r}, **{request})'
+    request = dict(num_training=40, num_validation=5, size=64)
+    process = prepared_processes().Process(
+        target=_killed_at, args=(20, tmp_path / 'killed', request)
     )
-    process = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.DEVNULL)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     folder = tmp_path / 'killed' / 'day'
-    deadline = time.time() + 120
-    while len(list(folder.glob('images/training/*.png'))) < 20 and time.time() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
     written = sorted(folder.glob('images/training/*.png'))
-    assert 20 <= len(written) < 400
+    assert len(written) == 21
     assert not json.loads((folder / 'shapescenes.json').read_text())['complete']
-    first = written[0].stat().st_mtime_ns
+    before = [path.stat().st_mtime_ns for path in written[:20]]
 
     write_dataset(tmp_path / 'killed', **request)
-    assert written[0].stat().st_mtime_ns == first
+    assert [path.stat().st_mtime_ns for path in written[:20]] == before
     write_dataset(tmp_path / 'whole', **request)
     assert contents(tmp_path / 'killed') == contents(tmp_path / 'whole')
 
