@@ -1,4 +1,4 @@
-"""What holds for all tests: few threads, no network, no display."""
+"""What holds for all tests: few threads, no network, no display, configs without formatting."""
 
 import os
 import sys
@@ -17,6 +17,8 @@ from typing import Callable, Iterator  # noqa: E402
 import pytest  # noqa: E402
 from mmengine.utils import ManagerMixin  # noqa: E402
 
+from mmtadp.models.diffusion.tiny import build_tiny_pipeline  # noqa: E402
+from tests.utils import unformatted_dumps  # noqa: E402, F401
 from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,8 +26,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Processes that a test spawns import it as `tests.…`. Were the repository itself on the path, its
 # mmtadp would hide an installed one, and some package of the onedl set installs `tests`, too.
 _PATH = tempfile.TemporaryDirectory()
-Path(_PATH.name, 'tests').symlink_to(REPOSITORY / 'tests')
-sys.path.insert(0, _PATH.name)
+PATH_OF_TESTS = _PATH.name
+Path(PATH_OF_TESTS, 'tests').symlink_to(REPOSITORY / 'tests')
+sys.path.insert(0, PATH_OF_TESTS)
 
 
 @pytest.fixture(scope='session')
@@ -55,6 +58,12 @@ def cache_folder(tmp_path_factory) -> Path:
 def tiny_pipeline(tmp_path_factory) -> Path:
     """A diffusers folder with seeded weights; read it, do not change it."""
     return save_pipeline(tiny_diffusion_model(), tmp_path_factory.mktemp('pipeline') / 'tiny')
+
+
+@pytest.fixture(scope='session')
+def demo_pipeline(tmp_path_factory) -> Path:
+    """The pipeline of the demos, which takes seconds to build; read it, do not change it."""
+    return build_tiny_pipeline(tmp_path_factory.mktemp('demo') / 'tiny_pipeline')
 
 
 @pytest.fixture(autouse=True)

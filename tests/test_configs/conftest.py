@@ -1,18 +1,16 @@
 """What holds for the tests that run whole configs."""
 
+from multiprocessing.pool import ThreadPool
+
 import pytest
 
 from mmtadp.models import TADPUNetBackbone
 
 
 @pytest.fixture(autouse=True)
-def unformatted_dumps(monkeypatch) -> None:
-    """A run writes its config several times, and formatting it would take longer than the run."""
-    # mmengine imports it at the top of its module, or when it is used, by its version.
-    for module in ('mmengine.config.config', 'yapf.yapflib.yapf_api'):
-        monkeypatch.setattr(
-            f'{module}.FormatCode', lambda text, **options: (text, True), raising=False
-        )
+def threads_for_processes(monkeypatch) -> None:
+    """mmdet starts new processes for each threshold of an AP; for two images, threads will do."""
+    monkeypatch.setattr('mmdet.evaluation.functional.mean_ap.Pool', ThreadPool)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from mmengine.registry import MODELS, DefaultScope
 from safetensors.torch import save_file
 
 from mmtadp.models import no_pretrained_weights
-from mmtadp.models.diffusion.tiny import build_tiny_pipeline
 from tests.conftest import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs'
@@ -122,7 +121,7 @@ def family_of(name: str) -> str:
 
 
 @pytest.fixture(scope='module')
-def weights(tmp_path_factory):
+def weights(tmp_path_factory, demo_pipeline):
     """What configs name beside Stable Diffusion, where they name it."""
     folder = tmp_path_factory.mktemp('weights')
     widths = dict(night=768, watercolor=768, comic=768)
@@ -133,7 +132,7 @@ def weights(tmp_path_factory):
         token.mkdir(parents=True)
         vectors = {f'<{token.name}>': torch.zeros(2, width)}
         save_file(vectors, token / 'learned_embeds.safetensors')
-    build_tiny_pipeline(folder / 'data' / 'shapescenes' / 'tiny_pipeline')
+    (folder / 'data' / 'shapescenes' / 'tiny_pipeline').symlink_to(demo_pipeline)
     return folder
 
 

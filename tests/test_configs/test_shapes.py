@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from mmtadp.datasets.shapescenes import write_dataset
 from mmtadp.models import TADPUNetBackbone
-from mmtadp.models.diffusion.tiny import build_tiny_pipeline
+from mmtadp.models.diffusion.tiny.pipeline import build_unet
 from tests.conftest import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
@@ -32,16 +32,16 @@ DEMOS = ['tadp_shapes_demo', 'tadp_shapes_depth_demo', 'tadp_shapes_detection_de
 
 
 @pytest.fixture(scope='module')
-def shapes(tmp_path_factory) -> Path:
+def shapes(tmp_path_factory, demo_pipeline) -> Path:
     """A folder with all that the configs name: scenes, pipeline, tokens, DreamBoothed U-Net."""
     folder = tmp_path_factory.mktemp('project')
     root = folder / 'data' / 'shapescenes'
     write_dataset(root, ['day', *TARGETS], num_training=4, num_validation=3, size=SIZE)
-    build_tiny_pipeline(root / 'tiny_pipeline')
+    (root / 'tiny_pipeline').symlink_to(demo_pipeline)
     # Another seed's U-Net stands for one that has been trained further.
-    other = build_tiny_pipeline(root / 'other_pipeline', seed=1)
-    (root / 'dreambooth' / 'night').mkdir(parents=True)
-    (other / 'unet').rename(root / 'dreambooth' / 'night' / 'unet')
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        build_unet().save_pretrained(root / 'dreambooth' / 'night' / 'unet')
     for index, target in enumerate(TARGETS):
         (root / 'tokens' / target).mkdir(parents=True)
         vectors = torch.randn(2, 128, generator=torch.Generator().manual_seed(index))

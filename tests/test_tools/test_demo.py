@@ -41,11 +41,6 @@ def load_tool(repository, name: str) -> ModuleType:
 def demo(repository, tmp_path, monkeypatch) -> ModuleType:
     """The demo's module, with the data folder in the test's own."""
     monkeypatch.chdir(tmp_path)
-    # A run writes its config several times, and formatting it would take longer than the run.
-    for module in ('mmengine.config.config', 'yapf.yapflib.yapf_api'):
-        monkeypatch.setattr(
-            f'{module}.FormatCode', lambda text, **options: (text, True), raising=False
-        )
     return load_tool(repository, 'demo')
 
 
@@ -127,7 +122,9 @@ def test_other_scenes_than_asked_for_are_an_error(demo, capsys):
         ('detection', {'AP50', 'COCO_AP'}, 'predictions/*.png'),
     ),
 )
-def test_task(demo, tmp_path, capsys, task, keys, drawn):
+def test_task(demo, demo_pipeline, tmp_path, capsys, task, keys, drawn):
+    (tmp_path / 'data' / 'shapescenes').mkdir(parents=True)
+    (tmp_path / 'data' / 'shapescenes' / 'tiny_pipeline').symlink_to(demo_pipeline)
     demo.main(['--task', task, *SMALL])
     work_dir = tmp_path / 'work_dirs' / f'tadp_shapes_{task}_demo'
     assert logged_steps(work_dir) == [1, 2, 3, 4]

@@ -17,10 +17,8 @@ def tool(repository):
 
 
 @pytest.fixture(scope='module')
-def pipeline(tmp_path_factory):
-    from mmtadp.models.diffusion.tiny import build_tiny_pipeline
-
-    return build_tiny_pipeline(tmp_path_factory.mktemp('tiny') / 'pipeline')
+def pipeline(demo_pipeline):
+    return demo_pipeline
 
 
 @pytest.fixture(scope='module')

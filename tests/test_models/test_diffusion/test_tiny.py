@@ -22,8 +22,8 @@ from mmtadp.models.diffusion.tiny.vocabulary import build_vocabulary
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory) -> Path:
-    return build_tiny_pipeline(tmp_path_factory.mktemp('tiny') / 'pipeline')
+def folder(demo_pipeline) -> Path:
+    return demo_pipeline
 
 
 @pytest.fixture(scope='module')
