@@ -222,6 +222,7 @@ def test_oracle_sees_the_crop_only(data, tiny_pipeline, tmp_path):
 
 def test_test_time_augmentation(data, tiny_pipeline, tmp_path, prompted):
     config = tiny_version(load('tadp40_voc2012_15e'), tiny_pipeline, tmp_path / 'run')
+    config.test_dataloader.dataset.indices = 1
     runs.use_tta(config)
     sizes = []
     runner = run(config)
@@ -232,7 +233,7 @@ def test_test_time_augmentation(data, tiny_pipeline, tmp_path, prompted):
     assert 0 <= metrics['mIoU'] <= 100
     # Windows of 64 pixels, or the whole image if it is smaller; stride 42.
     windows = {32: 1, 48: 1, 64: 1, 80: 4, 96: 4, 112: 9}
-    assert len(sizes) == 4 * 2 * sum(windows.values())
+    assert len(sizes) == 2 * sum(windows.values())
     assert set(sizes) == {(32, 32), (48, 48), (64, 64)}
 
 

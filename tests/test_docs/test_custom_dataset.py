@@ -5,10 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
+import numpy as np
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
 
 from tests.conftest import REPOSITORY
 from tests.utils.tiny_model import OUT_CHANNELS
@@ -23,6 +26,7 @@ OPTIONS = [
     'model.decode_head.channels=8',
     'train_cfg.max_iters=2',
     'train_cfg.val_interval=2',
+    'train_dataloader.batch_size=2',
     'train_dataloader.num_workers=0',
     'train_dataloader.persistent_workers=False',
     'val_dataloader.num_workers=0',
@@ -81,7 +85,7 @@ def test_train_with_mim_and_test_with_stock_mmseg(project, tiny_pipeline):
     assert (accuracy, miou) == pytest.approx(scores(training), abs=0.01)
 
 
-def test_real_street_photographs(project, tiny_pipeline, shared):
+def test_real_street_photographs(project, tiny_pipeline, shared, monkeypatch):
     """360 x 480 photographs with 11 classes, as in the document."""
     (project / 'data' / 'streets' / 'images').rename(project / 'data' / 'generated')
     for name in ('images', 'annotations'):
@@ -89,10 +93,18 @@ def test_real_street_photographs(project, tiny_pipeline, shared):
         if folder.exists():
             folder.rename(project / 'data' / f'old_{name}')
         folder.symlink_to(shared / 'camvid' / name)
-    training = run(
-        project, sys.executable, str(REPOSITORY / 'tools' / 'train.py'), 'my_streets.py',
-        '--work-dir', 'work', '--cfg-options', f'model.backbone.pretrained={tiny_pipeline}',
-        *OPTIONS, 'val_dataloader.dataset.indices=3',
-    )  # fmt: skip
-    assert 0 < scores(training)[0] < 100
-    assert 'pedestrian' in training
+    monkeypatch.chdir(project)
+    config = Config.fromfile('my_streets.py')
+    options = [*OPTIONS, f'model.backbone.pretrained={tiny_pipeline}', 'work_dir=work']
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    config.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
+    config.val_dataloader.dataset.indices = 3
+    runner = Runner.from_cfg(config)
+    runner.train()
+    scores = runner.message_hub.log_scalars
+    assert 0 < scores['val/aAcc'].current() < 100
+    assert np.isfinite(scores['train/loss'].data[0]).all()
+    assert len(runner.train_dataloader.dataset) == 92
+    assert len(runner.val_dataloader.dataset) == 3
+    assert 'pedestrian' in Path(runner.log_dir, f'{runner.timestamp}.log').read_text()

@@ -1,12 +1,9 @@
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.runner import Runner
 
 
@@ -114,21 +111,3 @@ class Untrained:
 
     def train(self):
         pass
-
-
-@pytest.mark.slow
-def test_mim_train_and_test(config, tmp_path):
-    mim = [str(Path(sys.executable).with_name('mim'))]
-    work_dir = ['--work-dir', str(tmp_path / 'mim')]
-    subprocess.run([*mim, 'train', 'mmtadp', str(config), *work_dir], cwd=tmp_path, check=True)
-    checkpoint = tmp_path / 'mim' / 'iter_4.pth'
-    assert Config.fromfile(tmp_path / 'mim' / 'small.py').train_cfg.max_iters == 4
-    for package in ('mmtadp', 'mmseg'):
-        tested = subprocess.run(
-            [*mim, 'test', package, str(config), '--checkpoint', str(checkpoint)],
-            cwd=tmp_path,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        assert 'mIoU: ' in tested.stdout + tested.stderr
