@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import sys
+from collections.abc import Callable
 
 from .concept import Concept
 from .errors import Interrupted, PersonalizationError
@@ -74,13 +75,33 @@ def run_command(
     """Parses the command line, runs, says how to use the result; returns the exit code."""
     args = vars(parser.parse_args())
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in args.items()}
-    try:
+
+    def run() -> None:
         summary = personalize(method, settings(**values))
+        if summary is not None:
+            steps = f'{summary.steps:,} steps, {summary.first:,} of them in earlier runs'
+            print(f'{summary.result}: {steps}\n{summary.usage}')
+
+    return exit_code(run, args['overwrite'])
+
+
+def exit_code(run: Callable[[], None], overwrite: bool) -> int:
+    """Runs a training that can be continued; says what went wrong.
+
+    Args:
+        run (Callable): The training.
+        overwrite (bool): Whether ``--overwrite`` was given, which its continuation must not have.
+
+    Returns:
+        int: 0 done, 2 an error that the user can put right, 128 + signal interrupted.
+    """
+    try:
+        run()
     except PersonalizationError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     except Interrupted as interrupted:
-        without = ' without --overwrite' if args['overwrite'] else ''
+        without = ' without --overwrite' if overwrite else ''
         print(
             f'\nInterrupted after step {interrupted.step:,}, which is saved. The same command'
             f'{without} continues.',
@@ -90,7 +111,4 @@ def run_command(
     except KeyboardInterrupt:
         print('\nInterrupted. The same command continues from what is saved.', file=sys.stderr)
         return 130
-    if summary is not None:
-        steps = f'{summary.steps:,} steps, {summary.first:,} of them in earlier runs'
-        print(f'{summary.result}: {steps}\n{summary.usage}')
     return 0
