@@ -164,6 +164,24 @@ def attention_shares(
     return AttentionShares(torch.stack(mass), torch.stack(area), count)
 
 
+def evaluation_figures(losses: CaptionLosses, shares: AttentionShares) -> dict:
+    """What was measured, of JSON types."""
+    seeds, scenes, _ = losses.losses.shape
+    gain, gain_spread = losses.difference('none', 'right')
+    harm, harm_spread = losses.difference('wrong', 'none')
+    return dict(
+        scenes=scenes,
+        seeds=seeds,
+        loss=losses.means,
+        none_minus_right=dict(mean=gain, spread=gain_spread),
+        wrong_minus_none=dict(mean=harm, spread=harm_spread),
+        attention_mass=shares.mass.mean().item(),
+        mask_area=shares.area.mean().item(),
+        attention_ratio=shares.ratio,
+        objects=len(shares.mass),
+    )
+
+
 def long_caption(index: int) -> str:
     """The long caption of a held-out scene."""
     return scene_captions(pretraining_scene(HELD_OUT + index))[0]

@@ -27,7 +27,6 @@ from .scenes import ScenePictures
 from .stage import train_stage
 
 NAME = 'TinySD'
-_SIZE = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +36,7 @@ class PretrainingSettings:
     Attributes:
         out (str): Folder of the run.
         scenes (int): Scenes to learn from.
+        size (int): Their height and width in pixels, a multiple of 64.
         autoencoder_steps (int): Steps of the first stage.
         autoencoder_batch_size (int): Its pictures per step.
         autoencoder_learning_rate (float): Its rate between warm-up and decay.
@@ -53,6 +53,7 @@ class PretrainingSettings:
 
     out: str
     scenes: int = 20_000
+    size: int = 128
     autoencoder_steps: int = 2000
     autoencoder_batch_size: int = 16
     autoencoder_learning_rate: float = 1e-3
@@ -83,6 +84,8 @@ class PretrainingSettings:
                 raise PersonalizationError(
                     f'--{option} is {getattr(self, name)}; expected at least {value}.'
                 )
+        if self.size < 64 or self.size % 64:
+            raise PersonalizationError(f'--size is {self.size}; expected a multiple of 64.')
 
 
 def pretrain(settings: PretrainingSettings) -> Path:
@@ -99,7 +102,7 @@ def pretrain(settings: PretrainingSettings) -> Path:
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
     out = Path(settings.out)
-    pictures = ScenePictures(out / 'scenes', settings.scenes, _SIZE, settings.workers)
+    pictures = ScenePictures(out / 'scenes', settings.scenes, settings.size, settings.workers)
     autoencoder = Autoencoder(
         pictures,
         settings.autoencoder_batch_size,
@@ -130,6 +133,7 @@ def pretrain(settings: PretrainingSettings) -> Path:
     steps = settings.steps
     train_stage(denoiser, out / 'denoiser', steps, settings.checkpoint_every, overwrite)
     write_pipeline(denoiser.result(), out / 'tinysd', dataclasses.asdict(settings))
+    denoiser.show(out / 'tinysd' / 'samples.png')
     return out / 'tinysd'
 
 

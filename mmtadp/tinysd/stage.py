@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -95,6 +96,8 @@ def train_stage(
         mininterval=0.5 if sys.stderr.isatty() else 30,
     )
     sums: dict[str, float] = {}
+    summed = 0
+    since = time.perf_counter()
     with progress, noted_signals() as asked:
         for step in range(first, steps):
             for group in optimizer.param_groups:
@@ -109,13 +112,16 @@ def train_stage(
             stage.average.update_parameters(stage.module)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss.item()
+            summed += 1
             progress.update()
             done = step + 1
             if done % _LOG_EVERY == 0:
-                means = {name: value / _LOG_EVERY for name, value in sums.items()}
-                sums.clear()
+                means = {name: value / summed for name, value in sums.items()}
+                sums, summed = {}, 0
                 _check_finite(means, done, stage.learning_rate)
-                folder.append(step=done, **means)
+                now = time.perf_counter()
+                folder.append(step=done, seconds=round(now - since, 2), **means)
+                since = now
                 progress.set_postfix({k: f'{v:.4f}' for k, v in means.items()}, refresh=False)
             if asked or done % checkpoint_every == 0 or done == steps:
                 _save(stage, optimizer, folder, done, steps)

@@ -18,12 +18,7 @@ from tqdm import tqdm
 
 from mmtadp.personalization.checkpoint import write_file
 from mmtadp.personalization.errors import PersonalizationError
-from mmtadp.tinysd.evaluation import (
-    AttentionShares,
-    CaptionLosses,
-    attention_shares,
-    caption_losses,
-)
+from mmtadp.tinysd.evaluation import attention_shares, caption_losses, evaluation_figures
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -38,24 +33,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', metavar='FILE', help='JSON file to write')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     return parser
-
-
-def summarize(losses: CaptionLosses, shares: AttentionShares) -> dict:
-    """The figures, of JSON types."""
-    seeds, scenes, _ = losses.losses.shape
-    gain, gain_spread = losses.difference('none', 'right')
-    harm, harm_spread = losses.difference('wrong', 'none')
-    return dict(
-        scenes=scenes,
-        seeds=seeds,
-        loss=losses.means,
-        none_minus_right=dict(mean=gain, spread=gain_spread),
-        wrong_minus_none=dict(mean=harm, spread=harm_spread),
-        attention_mass=shares.mass.mean().item(),
-        mask_area=shares.area.mean().item(),
-        attention_ratio=shares.ratio,
-        objects=len(shares.mass),
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device=args.device,
         progress=partial(tqdm, unit='scene', desc='attention', file=sys.stderr),
     )
-    figures = summarize(losses, shares)
+    figures = evaluation_figures(losses, shares)
     print(json.dumps(figures, indent=2))
     if args.out:
         text = json.dumps(figures, indent=2) + '\n'

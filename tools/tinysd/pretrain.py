@@ -2,9 +2,9 @@
 
     python tools/tinysd/pretrain.py --out work_dirs/tinysd
 
-The result is the diffusers folder OUT/tinysd. Beside it are, for each of the two stages
-(autoencoder, denoiser), log.jsonl, samples/ and checkpoint.pt, from which the same command
-continues a run that was interrupted in any way.
+The result is the diffusers folder OUT/tinysd, with a model card of what was measured of it. Beside
+it are, for each of the two stages (autoencoder, denoiser), log.jsonl, samples/ and checkpoint.pt,
+from which the same command continues a run that was interrupted in any way.
 
 Exit codes: 0 done, 1 an error nobody foresaw, 2 one that you can put right, and the message says
 how, 130 interrupted (Ctrl-C), 143 terminated.
@@ -15,14 +15,19 @@ import dataclasses
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 # Before torch; see tools/demo.py.
 os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
 import torch
+from tqdm import tqdm
 
 from mmtadp.personalization.errors import Interrupted, PersonalizationError
 from mmtadp.tinysd import PretrainingSettings, pretrain
+from mmtadp.tinysd.card import write_card
+
+_NUM_TESTED = 200
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -32,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', required=True, metavar='FOLDER', help='where the run is kept')
     for name, text in (
         ('scenes', 'scenes to learn from'),
+        ('size', 'their height and width in pixels, a multiple of 64'),
         ('autoencoder_steps', 'steps of the first stage'),
         ('autoencoder_batch_size', 'its pictures per step'),
         ('autoencoder_learning_rate', 'its rate between warm-up and decay'),
@@ -64,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     args = make_parser().parse_args(arguments)
     try:
-        folder = pretrain(PretrainingSettings(**vars(args)))
+        settings = PretrainingSettings(**vars(args))
+        folder = pretrain(settings)
+        write_card(folder, settings, _NUM_TESTED, partial(tqdm, desc='testing'))
     except PersonalizationError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
