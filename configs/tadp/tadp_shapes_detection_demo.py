@@ -12,3 +12,4 @@ default_hooks = dict(
 log_processor = dict(by_epoch=False)
 visualizer = dict(line_width=1)
 randomness = dict(seed=0)
+train_cfg = dict(val_interval=1000)

@@ -61,7 +61,7 @@ test_pipeline = [
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=6,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

@@ -5,8 +5,8 @@ model = dict(
     backbone=dict(pretrained='data/shapescenes/tiny_pipeline', keep_padding=False),
     decode_head=dict(
         in_channels=[32, 64, 96, 128],
-        embed_dim=32,
-        feature_dim=256,  # 8 times embed_dim
+        embed_dim=16,
+        feature_dim=128,  # 8 times embed_dim
         num_deconv_filters=(32, 32, 32),
         fmap_border=0,
     ),

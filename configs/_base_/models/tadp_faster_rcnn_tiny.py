@@ -20,7 +20,7 @@ model = dict(
     train_cfg=dict(
         rpn=dict(sampler=dict(num=128)),
         rpn_proposal=proposals,
-        rcnn=dict(sampler=dict(num=64, pos_fraction=0.5)),
+        rcnn=dict(sampler=dict(num=32, pos_fraction=0.5)),
     ),
     test_cfg=dict(rpn=proposals, rcnn=dict(score_thr=0.02, max_per_img=50)),
 )
