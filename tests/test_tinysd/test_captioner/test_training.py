@@ -116,6 +116,14 @@ def test_domains_of_the_mix(settings):
         train_captioner(settings(steps=1, domain_shares=dict(comic=1, day=1)))
 
 
+def test_bf16(settings):
+    single, half = settings('single', steps=2), settings('half', steps=2, mixed_precision='bf16')
+    train_captioner(single)
+    train_captioner(half)
+    assert losses(half.out) != losses(single.out)
+    assert losses(half.out) == pytest.approx(losses(single.out), rel=0.02)
+
+
 @pytest.mark.parametrize(
     'changes, message',
     [
