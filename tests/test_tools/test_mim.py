@@ -1,6 +1,7 @@
 """One config of each task through mim: mmtadp's tools and the stock ones of mmseg and mmdet."""
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from tests.conftest import REPOSITORY
+from tests.conftest import PATH_OF_TESTS, REPOSITORY
 from tests.utils.family_runs import tiny_version
 from tests.utils.layouts_det import write_detection
 from tests.utils.layouts_nyu import write_nyu
@@ -34,6 +35,7 @@ def mim(tmp_path):
         done = subprocess.run(
             [program, *arguments],
             cwd=tmp_path,
+            env=dict(os.environ, PYTHONPATH=PATH_OF_TESTS),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -63,6 +65,7 @@ def test_train_and_test(task, name, write, trained_by, metric, mim, tiny_pipelin
     stock = mmdet() if task == 'detection' else 'mmseg'
     folder = tmp_path / 'work'
     config = tiny_version(Config.fromfile(CONFIGS / f'{name}.py'), tiny_pipeline, folder)
+    config.custom_imports = dict(imports=['tests.utils.unformatted_dumps'])
     config.dump(tmp_path / 'tiny.py')
     mim('train', stock if trained_by == 'mmdet' else trained_by, 'tiny.py', '--gpus', '0')
     (checkpoint,) = set(folder.glob('*_[12].pth')) - set(folder.glob('best_*'))
