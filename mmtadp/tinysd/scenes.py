@@ -2,6 +2,7 @@
 
 import functools
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,8 @@ def pretraining_scene(index: int) -> Scene:
 
 def scene_domain(index: int) -> str:
     """The domain that the scene of a number is drawn in, by :data:`DOMAIN_SHARES`."""
-    value = Draws(_SCENE_SEED, index, 2).uniform()
+    # A stream that neither scenes nor captions nor pictures draw from.
+    value = Draws(_SCENE_SEED, index, 5).uniform()
     for domain, share in DOMAIN_SHARES.items():
         value -= share
         if value < 0:
@@ -86,10 +88,19 @@ class ScenePictures:
         count (int): How many.
         size (int): Height and width in pixels.
         workers (int): Processes that draw; 0 draws in this one.
+        draw (Callable): Draws one, given its number and the size, as (size, size, 3) uint8 RGB.
     """
 
-    def __init__(self, folder: Path, count: int, size: int, workers: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        size: int,
+        workers: int = 0,
+        draw: Callable[[int, int], np.ndarray] | None = None,
+    ) -> None:
         self.folder, self.count, self.size = folder, count, size
+        self._draw_picture = draw or draw_picture
         starts = range(0, count, _CHUNK)
         todo = [start for start in starts if not self._path(start).exists()]
         bar = tqdm(total=len(todo) * _CHUNK, desc='drawing scenes', unit='scene')
@@ -117,7 +128,7 @@ class ScenePictures:
 
     def _draw(self, start: int) -> None:
         pictures = np.stack(
-            [draw_picture(index, self.size) for index in range(start, start + _CHUNK)]
+            [self._draw_picture(index, self.size) for index in range(start, start + _CHUNK)]
         )
         write_file(self._path(start), lambda path: np.save(path, pictures))
 

@@ -23,7 +23,7 @@ os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 import torch
 from tqdm import tqdm
 
-from mmtadp.personalization.errors import Interrupted, PersonalizationError
+from mmtadp.personalization.command_line import exit_code
 from mmtadp.tinysd import PretrainingSettings, pretrain
 from mmtadp.tinysd.card import write_card
 
@@ -68,26 +68,15 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    args = make_parser().parse_args(arguments)
-    try:
-        settings = PretrainingSettings(**vars(args))
-        folder = pretrain(settings)
-        write_card(folder, settings, _NUM_TESTED, partial(tqdm, desc='testing'))
-    except PersonalizationError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except Interrupted as interrupted:
-        print(
-            f'\nInterrupted after step {interrupted.step:,}, which is saved. The same command'
-            f'{" without --overwrite" if args.overwrite else ""} continues.',
-            file=sys.stderr,
-        )
-        return 128 + interrupted.signal
-    except KeyboardInterrupt:
-        print('\nInterrupted. The same command continues from what is saved.', file=sys.stderr)
-        return 130
-    print(f'Wrote {folder}; a config names it as pretrained.')
-    return 0
+    settings = vars(make_parser().parse_args(arguments))
+
+    def run() -> None:
+        made = PretrainingSettings(**settings)
+        folder = pretrain(made)
+        write_card(folder, made, _NUM_TESTED, partial(tqdm, desc='testing'))
+        print(f'Wrote {folder}; a config names it as pretrained.')
+
+    return exit_code(run, settings['overwrite'])
 
 
 if __name__ == '__main__':

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from mmtadp.datasets.shapescenes import DOMAINS, Scene, render_scene
-from mmtadp.personalization.checkpoint import write_file
 
 from .. import scenes as pretraining
 
@@ -28,7 +27,7 @@ class DomainPictures(pretraining.ScenePictures):
 
     def __init__(self, folder: Path, domain: str, count: int, size: int, workers: int = 0) -> None:
         self.domain = domain
-        super().__init__(folder / domain, count, size, workers)
+        super().__init__(folder / domain, count, size, workers, self._draw_in_domain)
 
     def scene(self, index: int) -> Scene:
         """What picture ``index`` shows."""
@@ -37,10 +36,8 @@ class DomainPictures(pretraining.ScenePictures):
     def _number(self, index: int) -> int:
         return list(DOMAINS).index(self.domain) * _DOMAIN_STRIDE + index
 
-    def _draw(self, start: int) -> None:
-        numbers = range(start, start + pretraining._CHUNK)
-        pictures = np.stack([draw(self.scene(i), self.domain, self.size) for i in numbers])
-        write_file(self._path(start), lambda path: np.save(path, pictures))
+    def _draw_in_domain(self, index: int, size: int) -> np.ndarray:
+        return draw(self.scene(index), self.domain, size)
 
 
 def draw(scene: Scene, domain: str, size: int) -> np.ndarray:
