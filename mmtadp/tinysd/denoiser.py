@@ -14,7 +14,7 @@ from mmtadp.personalization.checkpoint import write_file
 from mmtadp.personalization.diffusion import denoising_losses, sample_pictures
 from mmtadp.personalization.images import grid
 
-from .scenes import HELD_OUT, pretraining_scene, scene_domain, word_scene
+from .scenes import pretraining_scene, scene_domain, word_scene
 from .stage import Stage
 
 NULL_SHARE = 0.1
@@ -131,8 +131,3 @@ class Denoiser(Stage):
 def caption(number: int, wording: int) -> str:
     """A caption of a scene of pretraining; the same numbers, the same caption."""
     return word_scene(pretraining_scene(number), scene_domain(number), Draws(wording))
-
-
-def held_out_captions(count: int) -> list[str]:
-    """Captions of scenes that training never sees."""
-    return [caption(HELD_OUT + number, number) for number in range(count)]

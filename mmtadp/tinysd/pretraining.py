@@ -24,7 +24,7 @@ from .autoencoder import Autoencoder
 from .denoiser import Denoiser
 from .latents import compute_latents
 from .scenes import ScenePictures
-from .stage import train_stage
+from .stage import check_at_least, train_stage
 
 NAME = 'TinySD'
 
@@ -68,22 +68,9 @@ class PretrainingSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        least = dict(
-            scenes=1,
-            autoencoder_steps=1,
-            autoencoder_batch_size=1,
-            steps=1,
-            batch_size=1,
-            seed=0,
-            workers=0,
-            checkpoint_every=1,
-        )
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                option = name.replace('_', '-')
-                raise PersonalizationError(
-                    f'--{option} is {getattr(self, name)}; expected at least {value}.'
-                )
+        counts = ('scenes', 'autoencoder_steps', 'autoencoder_batch_size', 'steps', 'batch_size')
+        least = dict.fromkeys((*counts, 'checkpoint_every'), 1)
+        check_at_least(self, {**least, 'seed': 0, 'workers': 0})
         if self.size < 64 or self.size % 64:
             raise PersonalizationError(f'--size is {self.size}; expected a multiple of 64.')
 

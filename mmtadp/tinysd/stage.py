@@ -24,6 +24,20 @@ _EMA_DECAY = 0.999
 _LOG_EVERY = 50
 
 
+def check_at_least(settings: object, least: dict[str, int]) -> None:
+    """Checks fields of settings against their least values.
+
+    Raises:
+        PersonalizationError: If one is less; the message names its option.
+    """
+    for name, value in least.items():
+        if getattr(settings, name) < value:
+            raise PersonalizationError(
+                f'--{name.replace("_", "-")} is {getattr(settings, name)}; expected at least '
+                f'{value}.'
+            )
+
+
 class Stage(ABC):
     """What is trained, and how.
 

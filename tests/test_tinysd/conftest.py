@@ -42,7 +42,7 @@ def small_steps():
 
 @pytest.fixture(scope='session')
 def whole_run(make_settings, small_steps, tmp_path_factory) -> PretrainingSettings:
-    """Settings of a run of 4 steps that is done; read its folder, do not change it."""
+    """Settings of a run of 4 steps that is done; its folder may be added to, not changed."""
     settings = make_settings(tmp_path_factory.mktemp('pretraining') / 'whole')
     pretrain(settings)
     return settings

@@ -11,7 +11,6 @@ how, 130 interrupted (Ctrl-C), 143 terminated.
 """
 
 import argparse
-import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -20,49 +19,33 @@ from functools import partial
 # Before torch; see tools/demo.py.
 os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
-import torch
 from tqdm import tqdm
 
 from mmtadp.personalization.command_line import exit_code
 from mmtadp.tinysd import PretrainingSettings, pretrain
 from mmtadp.tinysd.card import write_card
+from mmtadp.tinysd.command_line import add_run_arguments
 
 _NUM_TESTED = 200
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
-    default = {field.name: field.default for field in dataclasses.fields(PretrainingSettings)}
     parser = argparse.ArgumentParser(description='Pretrain a small diffusion model.')
-    parser.add_argument('--out', required=True, metavar='FOLDER', help='where the run is kept')
-    for name, text in (
-        ('scenes', 'scenes to learn from'),
-        ('size', 'their height and width in pixels, a multiple of 64'),
-        ('autoencoder_steps', 'steps of the first stage'),
-        ('autoencoder_batch_size', 'its pictures per step'),
-        ('autoencoder_learning_rate', 'its rate between warm-up and decay'),
-        ('steps', 'steps of the second stage; its rate falls in the last quarter of them'),
-        ('batch_size', 'its latents per step'),
-        ('learning_rate', 'its rate between warm-up and decay'),
-        ('seed', 'of weights and draws'),
-        ('workers', 'processes that draw scenes; 0: none besides this one'),
-        ('checkpoint_every', 'steps between checkpoints and samples'),
-    ):
-        parser.add_argument(
-            '--' + name.replace('_', '-'),
-            type=type(default[name]),
-            default=default[name],
-            help=f'{text} (default: {default[name]})',
-        )
-    parser.add_argument(
-        '--mixed-precision', choices=('no', 'bf16'), default='no', help='of the second stage'
+    texts = dict(
+        scenes='scenes to learn from',
+        size='their height and width in pixels, a multiple of 64',
+        autoencoder_steps='steps of the first stage',
+        autoencoder_batch_size='its pictures per step',
+        autoencoder_learning_rate='its rate between warm-up and decay',
+        steps='steps of the second stage; its rate falls in the last quarter of them',
+        batch_size='its latents per step',
+        learning_rate='its rate between warm-up and decay',
+        seed='of weights and draws',
+        workers='processes that draw scenes; 0: none besides this one',
+        checkpoint_every='steps between checkpoints and samples',
     )
-    parser.add_argument(
-        '--device',
-        default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='where to train (default: a GPU where there is one)',
-    )
-    parser.add_argument('--overwrite', action='store_true', help='forget an earlier run in --out')
+    add_run_arguments(parser, PretrainingSettings, texts)
     return parser
 
 

@@ -13,7 +13,6 @@ how, 130 interrupted (Ctrl-C), 143 terminated.
 """
 
 import argparse
-import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -22,35 +21,27 @@ from functools import partial
 # Before torch; see tools/demo.py.
 os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
-import torch
 from tqdm import tqdm
 
 from mmtadp.personalization.command_line import exit_code
 from mmtadp.tinysd.captioner import CaptionerSettings, train_captioner, write_card
+from mmtadp.tinysd.command_line import add_run_arguments
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
-    fields = dataclasses.fields(CaptionerSettings)
-    default = {field.name: field.default for field in fields}
     parser = argparse.ArgumentParser(description='Train the captioner of ShapeScenes.')
-    parser.add_argument('--out', required=True, metavar='FOLDER', help='where the run is kept')
-    for name, text in (
-        ('scenes', 'scenes to learn from'),
-        ('steps', 'optimiser steps; the rate falls in the last quarter of them'),
-        ('batch_size', 'images per step'),
-        ('learning_rate', 'between warm-up and decay'),
-        ('long_share', 'how often a long caption follows a short one'),
-        ('seed', 'of weights and draws'),
-        ('workers', 'processes that draw scenes; 0: none besides this one'),
-        ('checkpoint_every', 'steps between checkpoints and samples'),
-    ):
-        parser.add_argument(
-            '--' + name.replace('_', '-'),
-            type=type(default[name]),
-            default=default[name],
-            help=f'{text} (default: {default[name]})',
-        )
+    texts = dict(
+        scenes='scenes to learn from',
+        steps='optimiser steps; the rate falls in the last quarter of them',
+        batch_size='images per step',
+        learning_rate='between warm-up and decay',
+        long_share='how often a long caption follows a short one',
+        seed='of weights and draws',
+        workers='processes that draw scenes; 0: none besides this one',
+        checkpoint_every='steps between checkpoints and samples',
+    )
+    add_run_arguments(parser, CaptionerSettings, texts)
     parser.add_argument(
         '--domains',
         nargs='+',
@@ -59,19 +50,12 @@ def make_parser() -> argparse.ArgumentParser:
         help='domains to learn, and how many scenes of each (default: day=2 night=1 '
         'watercolour=1 comic=1)',
     )
-    parser.add_argument('--mixed-precision', choices=('no', 'bf16'), default='no')
-    parser.add_argument(
-        '--device',
-        default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='where to train (default: a GPU where there is one)',
-    )
     parser.add_argument(
         '--test-scenes',
         type=int,
         default=400,
         help='held-out scenes of each domain that the result is tested on; 0: not (default: 400)',
     )
-    parser.add_argument('--overwrite', action='store_true', help='forget an earlier run in --out')
     return parser
 
 

@@ -14,7 +14,7 @@ from mmtadp.personalization.checkpoint import write_file
 from mmtadp.personalization.errors import PersonalizationError
 
 from ..autoencoder import to_tensor
-from ..stage import Stage, train_stage
+from ..stage import Stage, check_at_least, train_stage
 from .model import IMAGE_SIZE, build_captioner, write_captioner
 from .scenes import DomainPictures, draw, held_out_scene
 from .wording import IGNORED, LONG_MIN_NEW_TOKENS, Wording, build_tokenizer
@@ -65,12 +65,7 @@ class CaptionerSettings:
 
     def __post_init__(self) -> None:
         least = dict(scenes=1, steps=1, batch_size=1, checkpoint_every=1, seed=0, workers=0)
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise PersonalizationError(
-                    f'--{name.replace("_", "-")} is {getattr(self, name)}; expected at least '
-                    f'{value}.'
-                )
+        check_at_least(self, least)
         unknown = [domain for domain in self.domain_shares if domain not in DOMAINS]
         if unknown or not self.domain_shares or min(self.domain_shares.values()) <= 0:
             raise PersonalizationError(
