@@ -1,6 +1,7 @@
 """Every config of the project, built at full size on the meta device."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,10 +14,12 @@ from tests.conftest import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs'
 MODIFIERS = ('plain', 'simple', 'textual_inversion', 'dreambooth', 'nearby', 'unrelated')
+# Precision and recall of Table S2, but for the oracle itself.
+GRID = [pair for pair in itertools.product((50, 75, 100), repeat=2) if pair != (100, 100)]
 
 
-def names(prompts, datasets, schedules):
-    return ['_'.join(name) for name in itertools.product(prompts, datasets, schedules)]
+def names(*parts):
+    return ['_'.join(name) for name in itertools.product(*parts)]
 
 
 FAMILIES = {
@@ -24,11 +27,7 @@ FAMILIES = {
         *names(('tadp0', 'tadp20', 'tadp40', 'vpd', 'vpd_ls'), ['ade20k'], ('4k', '8k', '80k')),
         *names(('null', 'tadp20_ta'), ['ade20k'], ('4k', '8k')),
         *names(['oracle'], ['ade20k'], ('4k', '80k')),
-        *(
-            f'oracle_p{precision}_r{recall}_ade20k_4k'
-            for precision, recall in itertools.product((50, 75, 100), repeat=2)
-            if (precision, recall) != (100, 100)
-        ),
+        *(f'oracle_p{precision}_r{recall}_ade20k_4k' for precision, recall in GRID),
         'tadp40_ade20k_80k_1gpu',
     ],
     'voc2012': [
@@ -61,10 +60,20 @@ FAMILIES = {
         'tadp_plain_voc2watercolor_100e_1gpu',
     ],
     'shapes': [
-        'tadp_shapes_demo',
-        'tadp_shapes_depth_demo',
-        'tadp_shapes_detection_demo',
-        *(f'tadp_{modifier}_shapes_day2night_demo' for modifier in MODIFIERS),
+        *names(
+            ('tadp', 'tadp_short', 'tadp_nouns', 'tadp_ta', 'tadp_scratch', 'null', 'oracle'),
+            ['shapes'],
+        ),
+        'tadp_no_latent_scaling_shapes',
+        *names(('average_eos', 'class_embeddings', 'class_names'), ['shapes']),
+        *(f'oracle_p{precision}_r{recall}_shapes' for precision, recall in GRID),
+        *names(('tadp', 'null'), ['shapes'], ['depth']),
+        *names(('tadp', 'null', 'oracle'), ['shapes'], ['detection']),
+        *names(
+            [f'tadp_{modifier}' for modifier in MODIFIERS],
+            ['shapes'],
+            ('day2night', 'day2watercolour'),
+        ),
     ],
 }
 ALL = sorted(itertools.chain(*FAMILIES.values()))
@@ -77,19 +86,27 @@ TOKENS = {
     'vpd_ls_voc2012_15e': 21,
     'class_embeddings_voc2012_15e': 23,
     **{name: 1 for name in FAMILIES['nyu'] if name.startswith('vpd')},
+    'average_eos_shapes': 25,
+    'class_embeddings_shapes': 25,
 }
 # Stable Diffusion 1.5's U-Net without conv_norm_out and conv_out, and the text adapter.
 UNET = 859_508_800
 TEXT_ADAPTER = 1_181_952
 TINY_UNET = 4_802_528
+TINY_TEXT_ADAPTER = 33_152
 # What a segmentation head has beside its classifier of 256 weights and a bias for each class.
 FPN_HEAD = 4_132_352
 DEPTH_HEAD, RPN_HEAD, ROI_HEAD = 11_537_409, 593_935, 13_999_205
 CLASSES = dict(ade20k=150, voc2012=21, cityscapes=19)
 
 
+def path_of(name: str) -> Path:
+    folder = CONFIGS / 'tadp'
+    return (folder / 'shapes' if name in FAMILIES['shapes'] else folder) / f'{name}.py'
+
+
 def config_of(name: str) -> Config:
-    return Config.fromfile(CONFIGS / 'tadp' / f'{name}.py')
+    return Config.fromfile(path_of(name))
 
 
 @pytest.fixture(scope='module')
@@ -132,7 +149,8 @@ def weights(tmp_path_factory, demo_pipeline):
         token.mkdir(parents=True)
         vectors = {f'<{token.name}>': torch.zeros(2, width)}
         save_file(vectors, token / 'learned_embeds.safetensors')
-    (folder / 'data' / 'shapescenes' / 'tiny_pipeline').symlink_to(demo_pipeline)
+    for name in ('tinysd', 'tiny_pipeline'):
+        (folder / 'data' / 'shapescenes' / name).symlink_to(demo_pipeline)
     return folder
 
 
@@ -142,17 +160,17 @@ def in_weights(weights, monkeypatch):
 
 
 def test_all_configs_are_known():
-    found = sorted(path.stem for path in (CONFIGS / 'tadp').glob('**/*.py'))
-    assert found == ALL
-    assert len(found) == 80
+    found = sorted((CONFIGS / 'tadp').glob('**/*.py'))
+    assert found == sorted(map(path_of, ALL))
+    assert len(found) == 107
     assert {family: len(members) for family, members in FAMILIES.items()} == dict(
-        ade20k=30, voc2012=10, nyu=9, cityscapes=9, voc_detection=13, shapes=9
+        ade20k=30, voc2012=10, nyu=9, cityscapes=9, voc_detection=13, shapes=36
     )
 
 
 @pytest.mark.parametrize('name', ALL)
 def test_a_config_is_a_short_difference(name):
-    text = (CONFIGS / 'tadp' / f'{name}.py').read_text()
+    text = path_of(name).read_text()
     lines = [line for line in text.splitlines() if line.strip() and line.strip()[0] != '#']
     assert len(lines) < 30
 
@@ -204,15 +222,17 @@ def test_full_size(name, in_weights, build):
 
 
 @pytest.mark.parametrize('name', FAMILIES['shapes'])
-def test_demo_size(name, in_weights, build):
+def test_size_on_shapes(name, in_weights, build):
     config = config_of(name)
     model = build(config)
     backbone = model.backbone
-    assert backbone.prompt.num_tokens == 77
-    maps = 77 if backbone._features.map_levels else 0
+    num_tokens = TOKENS.get(name, 77)
+    assert backbone.prompt.num_tokens == num_tokens
+    task = name.rpartition('_')[2]
+    maps = 0 if task == 'depth' else num_tokens
     assert backbone.out_channels == (32, 64 + maps, 96 + maps, 128)
-    assert count(backbone) == TINY_UNET
-    assert (config.default_scope, type(model).__name__) == {
-        'tadp_shapes_depth_demo': ('mmseg', 'DepthEstimator'),
-        'tadp_shapes_detection_demo': ('mmdet', 'FasterRCNN'),
-    }.get(name, ('mmseg', 'EncoderDecoder'))
+    assert count(backbone) == TINY_UNET + (TINY_TEXT_ADAPTER if '_ta_' in name else 0)
+    assert (backbone.vae.scale == 1) == ('_no_latent_scaling_' in name)
+    assert (config.default_scope, type(model).__name__) == dict(
+        depth=('mmseg', 'DepthEstimator'), detection=('mmdet', 'FasterRCNN')
+    ).get(task, ('mmseg', 'EncoderDecoder'))

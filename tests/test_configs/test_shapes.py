@@ -1,48 +1,123 @@
 """The configs on ShapeScenes: each trained and tested on a few scenes by the stock runner."""
 
 import json
-import re
+from itertools import product
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
 from safetensors.torch import load_file, save_file
 
-from mmtadp.datasets.shapescenes import write_dataset
-from mmtadp.models import TADPUNetBackbone
+from mmtadp.datasets.shapescenes import CLASSES, write_dataset
 from mmtadp.models.diffusion.tiny.pipeline import build_unet
 from tests.conftest import REPOSITORY
 
-CONFIGS = REPOSITORY / 'configs' / 'tadp'
+CONFIGS = REPOSITORY / 'configs' / 'tadp' / 'shapes'
+DATA = Path('data/shapescenes')
 SIZE = 64
-TARGETS = ('night', 'watercolour')
-# Sentences of the two targets; training draws from both, but where a U-Net has learnt one domain.
-MODIFIERS = {
-    'plain': ('{}', '{}'),
-    'simple': ('a dark night photo of {}', 'a watercolor painting of {}'),
-    'textual_inversion': ('a dark <night> photo of {}', 'a <watercolour> style painting of {}'),
-    'dreambooth': ('a photo of {} at sks night', '{}'),
-    'nearby': ('a foggy photo of {}', 'a constructivism painting of {}'),
-    'unrelated': ('a comic style painting of {}', 'a dashcam photo of {}'),
+NUM_SCENES = dict(training=4, validation=3)
+SENTENCES = {
+    'night': {
+        'plain': '{}',
+        'simple': 'a dark night photo of {}',
+        'textual_inversion': 'a dark <night> photo of {}',
+        'dreambooth': 'a photo of {} at sks night',
+        'nearby': 'a foggy photo of {}',
+        'unrelated': 'a watercolor painting of {}',
+    },
+    'watercolour': {
+        'plain': '{}',
+        'simple': 'a watercolor painting of {}',
+        'textual_inversion': 'a <watercolour> style painting of {}',
+        'dreambooth': 'a sks style painting of {}',
+        'nearby': 'a comic style painting of {}',
+        'unrelated': 'a dark night photo of {}',
+    },
 }
-DAY2NIGHT = [f'tadp_{modifier}_shapes_day2night_demo' for modifier in MODIFIERS]
-DEMOS = ['tadp_shapes_demo', 'tadp_shapes_depth_demo', 'tadp_shapes_detection_demo']
+# What a prompt is made of: the captions by day in training and those of a domain in testing, and
+# the sentence around them.
+CAPTIONED = {
+    'tadp_shapes': ('long', 'day', 'long', '{}'),
+    'tadp_short_shapes': ('short', 'day', 'short', '{}'),
+    'tadp_nouns_shapes': ('nouns', 'day', 'nouns', '{}'),
+    'tadp_ta_shapes': ('long', 'day', 'long', '{}'),
+    'tadp_no_latent_scaling_shapes': ('long', 'day', 'long', '{}'),
+    'tadp_scratch_shapes': ('long', 'day', 'long', '{}'),
+    'tadp_shapes_depth': ('long', 'day', 'long', '{}'),
+    'tadp_shapes_detection': ('long', 'day', 'long', '{}'),
+    **{
+        f'tadp_{modifier}_shapes_day2{target}': ('long', target, 'clean', sentence)
+        for target, sentences in SENTENCES.items()
+        for modifier, sentence in sentences.items()
+    },
+}
+UNCAPTIONED = {
+    'null_shapes': 'NullTextPrompt',
+    'null_shapes_depth': 'NullTextPrompt',
+    'null_shapes_detection': 'NullTextPrompt',
+    'average_eos_shapes': 'AverageEOSPrompt',
+    'class_embeddings_shapes': 'ClassEmbeddingsPrompt',
+    'class_names_shapes': 'ClassNamesPrompt',
+}
+# Precision and recall.
+ORACLES = {
+    'oracle_shapes': (1.0, 1.0),
+    'oracle_shapes_detection': (1.0, 1.0),
+    **{
+        f'oracle_p{precision}_r{recall}_shapes': (precision / 100, recall / 100)
+        for precision, recall in product((50, 75, 100), repeat=2)
+        if (precision, recall) != (100, 100)
+    },
+}
+UNETS = {
+    'tadp_scratch_shapes': DATA / 'tiny_pipeline' / 'unet',
+    **{
+        f'tadp_dreambooth_shapes_day2{target}': DATA / 'dreambooth' / target / 'unet'
+        for target in SENTENCES
+    },
+}
+# Hardly trained: few pixels are right, and half of the farthest depth is everywhere.
+SCORES = {'depth': ('abs_rel', 0.4, 2), 'detection': ('coco/bbox_mAP_50', 0, 0.2)}
+
+
+def stem(split: str, index: int) -> str:
+    return f'{split}_{index:06d}'
+
+
+def caption(kind: str, domain: str, split: str, index: int) -> str:
+    return f'a {kind} caption by {domain} of {split} scene {index}'
 
 
 @pytest.fixture(scope='module')
 def shapes(tmp_path_factory, demo_pipeline) -> Path:
-    """A folder with all that the configs name: scenes, pipeline, tokens, DreamBoothed U-Net."""
+    """A folder with all that the configs name: scenes, captions, models, tokens."""
     folder = tmp_path_factory.mktemp('project')
-    root = folder / 'data' / 'shapescenes'
-    write_dataset(root, ['day', *TARGETS], num_training=4, num_validation=3, size=SIZE)
-    (root / 'tiny_pipeline').symlink_to(demo_pipeline)
-    # Another seed's U-Net stands for one that has been trained further.
+    root = folder / DATA
+    numbers = {f'num_{split}': number for split, number in NUM_SCENES.items()}
+    write_dataset(root, ['day', *SENTENCES], **numbers, size=SIZE)
+    for domain, kind in [('day', 'long'), ('day', 'short'), ('day', 'nouns')] + [
+        (target, 'clean') for target in SENTENCES
+    ]:
+        entries = {
+            f'{split}/{stem(split, i)}.png': dict(captions=[caption(kind, domain, split, i)])
+            for split, number in NUM_SCENES.items()
+            for i in range(number)
+        }
+        (root / domain / f'captions_{kind}.json').write_text(json.dumps(entries))
+    (root / 'tinysd').symlink_to(demo_pipeline)
+    # Another seed's U-Net stands for those that are not TinySD's own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        build_unet().save_pretrained(root / 'dreambooth' / 'night' / 'unet')
-    for index, target in enumerate(TARGETS):
+        build_unet().save_pretrained(folder / 'unet')
+    for place in UNETS.values():
+        (folder / place).parent.mkdir(parents=True)
+        (folder / place).symlink_to(folder / 'unet')
+    for index, target in enumerate(SENTENCES):
         (root / 'tokens' / target).mkdir(parents=True)
         vectors = torch.randn(2, 128, generator=torch.Generator().manual_seed(index))
         file = root / 'tokens' / target / 'learned_embeds.safetensors'
@@ -51,136 +126,136 @@ def shapes(tmp_path_factory, demo_pipeline) -> Path:
 
 
 @pytest.fixture
-def runner_of(shapes, tmp_path, monkeypatch):
-    """Makes the stock runner of a config, for two iterations."""
+def run(shapes, tmp_path, monkeypatch, prompted):
+    """Trains a config for two iterations and tests it; both with the stock runner."""
 
-    def build(name: str) -> Runner:
+    def _run(name: str) -> Runner:
         config = Config.fromfile(CONFIGS / f'{name}.py')
         for split in ('train', 'val', 'test'):
-            loader = config[f'{split}_dataloader']
-            loader.update(num_workers=0, persistent_workers=False, batch_size=2)
+            config[f'{split}_dataloader'].batch_size = 2
         if 'size' in config.model.data_preprocessor:
             config.model.data_preprocessor.size = (SIZE, SIZE)
-        config.train_cfg.update(max_iters=2, val_interval=2)
+        # The test that follows says what a validation would.
+        config.train_cfg.update(max_iters=2, val_begin=3)
         config.default_hooks.logger.interval = 1
+        config.default_hooks.checkpoint.save_last = False
         config.visualizer.vis_backends = [dict(type='LocalVisBackend')]
         config.visualizer.name = config.experiment_name = name
         config.work_dir, config.launcher = str(tmp_path / name), 'none'
-        return Runner.from_cfg(config)
+        runner = Runner.from_cfg(config)
+        check_unet(runner, UNETS.get(name))
+        runner.train()
+        check_training(runner)
+        key, low, high = SCORES.get(name.rpartition('_')[2], ('mIoU', 0, 20))
+        assert low <= runner.test()[key] < high
+        # 2 batches of 2 to train on, and 3 scenes to test on.
+        assert [training for training, _ in prompted] == [True, True, False, False]
+        return runner
 
     monkeypatch.chdir(shapes)
-    return build
+    return _run
 
 
-@pytest.fixture
-def prompts(monkeypatch) -> list:
-    """What the backbone is given, forward by forward: (training, captions, domains)."""
-    seen = []
-    set_prompts = TADPUNetBackbone.set_prompts
-
-    def record(self, samples):
-        captions = [sample['caption'] for sample in samples]
-        seen.append((self.training, captions, [sample.get('domain') for sample in samples]))
-        return set_prompts(self, samples)
-
-    monkeypatch.setattr(TADPUNetBackbone, 'set_prompts', record)
-    return seen
+def check_unet(runner: Runner, place: Path | None) -> None:
+    """The U-Net is the one in ``place``, or TinySD's."""
+    assert runner.cfg.model.backbone.get('unet') == (str(place) if place else None)
+    (file,) = (place or DATA / 'tinysd' / 'unet').glob('*.safetensors')
+    expected = load_file(file)['conv_in.weight']
+    assert torch.equal(runner.model.backbone.unet.conv_in.weight, expected)
 
 
-def losses(runner: Runner) -> list[float]:
+def check_training(runner: Runner) -> None:
+    """Losses are sound; the U-Net's rate is a multiple of the others', its norms do not decay."""
     (file,) = Path(runner.log_dir).glob('vis_data/scalars.json')
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    return [line['loss'] for line in lines if 'loss' in line]
+    losses = [line['loss'] for line in lines if 'loss' in line]
+    assert len(losses) == 2 and all(0 < loss < 10 for loss in losses)
+    unet = {id(p): name for name, p in runner.model.backbone.unet.named_parameters()}
+    cfg = runner.cfg
+    rates = {True: cfg.lr * cfg.unet_lr_mult, False: cfg.lr}
+    decay = cfg.optim_wrapper.optimizer.weight_decay
+    decays = set()
+    for group in runner.optim_wrapper.param_groups:
+        (parameter,) = group['params']
+        if parameter.requires_grad:
+            assert group['initial_lr'] == pytest.approx(rates[id(parameter) in unet])
+            decays.add((('norm' in unet.get(id(parameter), 'weight')), group['weight_decay']))
+    assert {(True, 0.0), (False, decay)} <= decays and (True, decay) not in decays
+
+
+def captions_of(prompted: list, training: bool) -> list[str]:
+    return [text for is_training, texts in prompted if is_training == training for text in texts]
+
+
+def present(index: int) -> list[str]:
+    """Names of the classes in a validation scene, in their order."""
+    file = DATA / 'day' / 'annotations' / 'validation' / f'{stem("validation", index)}.png'
+    labels = np.unique(cv2.imread(str(file), cv2.IMREAD_UNCHANGED))
+    return [CLASSES[label] for label in labels if label]
 
 
 def test_all_are_known():
-    assert sorted(path.stem for path in CONFIGS.glob('*_shapes_*.py')) == sorted(DAY2NIGHT + DEMOS)
-    assert len(DAY2NIGHT + DEMOS) == 9
+    names = sorted([*CAPTIONED, *UNCAPTIONED, *ORACLES])
+    assert sorted(path.stem for path in CONFIGS.glob('*')) == names
+    assert (len(CAPTIONED), len(UNCAPTIONED), len(ORACLES)) == (20, 6, 10)
 
 
-@pytest.mark.parametrize(
-    ('name', 'key', 'low', 'high'),
-    (
-        ('tadp_shapes_demo', 'mIoU', 0, 20),
-        # Hardly trained: half of the farthest depth everywhere.
-        ('tadp_shapes_depth_demo', 'abs_rel', 0.4, 2),
-        ('tadp_shapes_detection_demo', 'coco/bbox_mAP_50', 0, 0.2),
-    ),
-)
-def test_demo(runner_of, prompts, name, key, low, high):
-    runner = runner_of(name)
-    runner.train()
-    assert len(losses(runner)) == 2 and all(0 < loss < 10 for loss in losses(runner))
-    scores = runner.test()
-    assert low <= scores[key] < high
-    # 2 batches of 2 to train on; then 3 scenes in 2 batches, for validation and for the test.
-    assert [(training, len(captions)) for training, captions, _ in prompts] == [
-        (True, 2),
-        (True, 2),
-        *[(False, 2), (False, 1)] * 2,
-    ]
-    entries = json.loads(Path('data/shapescenes/day/captions.json').read_text())
-    expected = [entries[f'validation_{i:06d}']['captions'][0] for i in range(3)]
-    assert [caption for _, captions, _ in prompts[-2:] for caption in captions] == expected
-
-
-@pytest.mark.parametrize('modifier', MODIFIERS)
-def test_day_to_night_and_watercolour(runner_of, prompts, modifier):
-    runner = runner_of(f'tadp_{modifier}_shapes_day2night_demo')
-    runner.train()
-    assert all(0 < loss < 10 for loss in losses(runner))
-    prompts_of_training = [prompt for prompt in prompts if prompt[0]]
-    prompts.clear()
-    scores = runner.test()
-    assert {f'{domain}/mIoU' for domain in (*TARGETS, 'mean')} <= scores.keys()
-    assert scores['mean/mIoU'] == pytest.approx(
-        (scores['night/mIoU'] + scores['watercolour/mIoU']) / 2
-    )
-
-    entries = json.loads(Path('data/shapescenes/day/captions.json').read_text())
-    plain = {stem: entry['captions'][0] for stem, entry in entries.items()}
-    validation = [plain[f'validation_{i:06d}'] for i in range(3)]
-    sentences = dict(zip(TARGETS, MODIFIERS[modifier]))
-    tested = [
-        (domain, caption)
-        for _, captions, domains in prompts
-        for domain, caption in zip(domains, captions)
-    ]
-    assert tested == [
-        (domain, sentences[domain].format(caption)) for domain in TARGETS for caption in validation
-    ]
-    taught = [sentences['night']] if modifier == 'dreambooth' else sentences.values()
-    allowed = {
-        sentence.format(plain[f'training_{i:06d}']) for sentence in taught for i in range(4)
+@pytest.mark.parametrize('name', CAPTIONED)
+def test_captioned(run, prompted, name):
+    run(name)
+    kind, target, test_kind, sentence = CAPTIONED[name]
+    taught = {
+        sentence.format(caption(kind, 'day', 'training', i)) for i in range(NUM_SCENES['training'])
     }
-    trained = [caption for _, captions, _ in prompts_of_training for caption in captions]
-    assert len(trained) == 4 and set(trained) <= allowed
-
-
-def test_the_targets_modifiers_are_drawn_in_training(runner_of):
-    dataset = runner_of('tadp_simple_shapes_day2night_demo').train_dataloader.dataset
-    drawn = [dataset[i % 4]['data_samples'].caption for i in range(40)]
-    night = sum(caption.startswith('a dark night photo of ') for caption in drawn)
-    assert 8 <= night <= 32
-    assert sum(caption.startswith('a watercolor painting of ') for caption in drawn) == 40 - night
-
-
-def test_the_u_net_is_the_dreamboothed_one(runner_of):
-    runner = runner_of('tadp_dreambooth_shapes_day2night_demo')
-    model = runner.model
-    (file,) = Path('data/shapescenes/dreambooth/night/unet').glob('*.safetensors')
-    expected = load_file(file)['conv_in.weight']
-    pipeline = load_file('data/shapescenes/tiny_pipeline/unet/' + file.name)['conv_in.weight']
-    assert torch.equal(model.backbone.unet.conv_in.weight, expected)
-    assert not torch.equal(expected, pipeline)
-
-
-def test_no_caption_names_a_domain(shapes):
-    """There is nothing to clean in the captions of the targets."""
-    captions = [
-        json.loads((shapes / f'data/shapescenes/{domain}/captions.json').read_text())
-        for domain in ('day', *TARGETS)
+    trained = captions_of(prompted, training=True)
+    assert len(trained) == 4 and set(trained) <= taught
+    assert captions_of(prompted, training=False) == [
+        sentence.format(caption(test_kind, target, 'validation', i))
+        for i in range(NUM_SCENES['validation'])
     ]
-    assert captions[0] == captions[1] == captions[2]
-    words = set(re.findall('[a-z]+', json.dumps(captions)))
-    assert not words & {'day', 'night', 'dark', 'watercolour', 'watercolor', 'painting', 'photo'}
+
+
+@pytest.mark.parametrize('name', UNCAPTIONED)
+def test_uncaptioned(run, prompted, name):
+    runner = run(name)
+    prompt = runner.model.backbone.prompt
+    assert type(prompt).__name__ == UNCAPTIONED[name]
+    assert getattr(prompt, 'class_names', list(CLASSES)) == list(CLASSES)
+    assert captions_of(prompted, True) == captions_of(prompted, False) == []
+    # There is none to load either.
+    sample = runner.test_dataloader.dataset[0]['data_samples']
+    assert 'caption' not in sample.metainfo
+
+
+@pytest.mark.parametrize('name', ORACLES)
+def test_oracle(run, prompted, name):
+    runner = run(name)
+    precision, recall = ORACLES[name]
+    for loader in (runner.train_dataloader, runner.test_dataloader):
+        oracle = loader.dataset.pipeline.transforms[-2]
+        assert (oracle.precision, oracle.recall) == (precision, recall)
+    captions = captions_of(prompted, training=False)
+    assert len(captions_of(prompted, training=True)) == 4 and len(captions) == 3
+    for index, text in enumerate(captions):
+        named, there = text.split(), present(index)
+        right = [label for label in named if label in there]
+        # In the order of the classes, whether or not they are all right.
+        assert named == [label for label in CLASSES if label in named]
+        assert 'background' not in named
+        assert recall < 1 or right == there
+        assert precision < 1 or right == named
+    if (precision, recall) != (1, 1):
+        assert captions != [' '.join(present(index)) for index in range(3)]
+
+
+@pytest.mark.parametrize('name', ('tadp_shapes', 'tadp_shapes_depth', 'tadp_shapes_detection'))
+def test_the_first_scenes_are_labelled(shapes, monkeypatch, name):
+    monkeypatch.chdir(shapes)
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    dataset = config.train_dataloader.dataset
+    assert dataset.indices == config.num_labelled
+    for indices, expected in ((3, [0, 1, 2]), (-1, [3])):
+        with DefaultScope.overwrite_default_scope(config.default_scope):
+            built = DATASETS.build(dict(dataset, indices=indices))
+        stems = [Path(built.get_data_info(i)['img_path']).stem for i in range(len(built))]
+        assert stems == [stem('training', i) for i in expected]

@@ -23,7 +23,7 @@ def pipeline(demo_pipeline):
 def model(repository, pipeline):
     from mmengine.config import Config
 
-    cfg = Config.fromfile(repository / 'configs' / 'tadp' / 'tadp_shapes_demo.py')
+    cfg = Config.fromfile(repository / 'configs' / 'tadp' / 'shapes' / 'tadp_shapes.py')
     cfg.model.backbone.pretrained = str(pipeline)
     return init_model(cfg)
 
@@ -36,7 +36,7 @@ def image():
 def test_command(tool, pipeline, repository, image, tmp_path, capsys):
     cv2.imwrite(str(tmp_path / 'image.png'), image)
     text = (
-        f"_base_ = '{repository}/configs/tadp/tadp_shapes_demo.py'\n"
+        f"_base_ = '{repository}/configs/tadp/shapes/tadp_shapes.py'\n"
         f"model = dict(backbone=dict(pretrained='{pipeline}'))\n"
     )
     (tmp_path / 'config.py').write_text(text)

@@ -1,35 +1,7 @@
-# ShapeScenes, which tools/prepare_shapescenes.py writes: 24 classes on varied backgrounds.
-dataset_type = 'BaseSegDataset'
-data_root = 'data/shapescenes/day'
-image_size = 128  # height and width
+# ShapeScenes: 24 classes on varied backgrounds, and the background.
+_base_ = 'shapescenes_source.py'
 metainfo = dict(
-    classes=(
-        'background',
-        'ball',
-        'wheel',
-        'plate',
-        'clock',
-        'cookie',
-        'button',
-        'star',
-        'flower',
-        'gear',
-        'sun',
-        'crate',
-        'door',
-        'window',
-        'gift',
-        'tree',
-        'mushroom',
-        'lamp',
-        'umbrella',
-        'tent',
-        'cone',
-        'pyramid',
-        'tower',
-        'rocket',
-        'bottle',
-    ),
+    classes=_base_.class_names,
     palette=[
         [40, 40, 40],
         [242, 36, 36],
@@ -71,48 +43,36 @@ meta_keys = (
     'reduce_zero_label',
     'caption',
 )
-# Each image has a long and a short caption; the long one, which comes first, names all objects.
-load_caption = dict(type='mmtadp.CaptionLoadTransform', ann_file=data_root + '/captions.json')
-train_pipeline = [
-    load_caption,
+train_transforms = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
-test_pipeline = [
-    load_caption,
+test_transforms = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
+train_pipeline = [_base_.load_caption, *train_transforms]
+test_pipeline = [_base_.load_caption, *test_transforms]
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
+        type='BaseSegDataset',
         metainfo=metainfo,
-        data_root=data_root,
         img_suffix='.png',
         data_prefix=dict(img_path='images/training', seg_map_path='annotations/training'),
         pipeline=train_pipeline,
-    ),
+    )
 )
 val_dataloader = dict(
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
+        type='BaseSegDataset',
         metainfo=metainfo,
-        data_root=data_root,
         img_suffix='.png',
         data_prefix=dict(img_path='images/validation', seg_map_path='annotations/validation'),
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])

@@ -1,10 +1,9 @@
-# The tiny pipeline that tools/demo.py builds: an untrained U-Net of 5 M parameters, factor 8.
+# TinySD: a U-Net of 5 M parameters, factor 8, for scenes of 128 x 128.
 _base_ = 'tadp_fpn_sd15.py'
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     data_preprocessor=dict(size=(128, 128)),
-    # An untrained U-Net has to learn what to attend to, so the loss reaches it through the maps.
-    backbone=dict(pretrained='data/shapescenes/tiny_pipeline', attn_grad=True),
+    backbone=dict(pretrained='data/shapescenes/tinysd'),
     neck=dict(in_channels=[32, 141, 173, 128], out_channels=64),
     decode_head=dict(
         in_channels=[64, 64, 64, 64],

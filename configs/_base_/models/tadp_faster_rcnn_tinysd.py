@@ -1,9 +1,8 @@
-# The tiny pipeline that tools/demo.py builds, for scenes of 128 x 128.
+# TinySD: a U-Net of 5 M parameters, factor 8, for scenes of 128 x 128.
 _base_ = 'tadp_faster_rcnn_sd15.py'
 proposals = dict(nms_pre=500, max_per_img=200)
 model = dict(
-    # An untrained U-Net has to learn what to attend to, so the loss reaches it through the maps.
-    backbone=dict(pretrained='data/shapescenes/tiny_pipeline', attn_grad=True),
+    backbone=dict(pretrained='data/shapescenes/tinysd'),
     neck=dict(in_channels=[32, 141, 173, 128], out_channels=64),
     rpn_head=dict(
         in_channels=64,

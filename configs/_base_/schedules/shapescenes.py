@@ -1,0 +1,28 @@
+# Fine-tunes TinySD on few labelled scenes, on one CPU core in minutes.
+max_iters = 400
+warmup_iters = 50
+# Neck and head start from random weights. The U-Net has been pretrained, and what it knows is not
+# to be forgotten.
+lr = 1e-3
+unet_lr_mult = 0.1
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=lr, weight_decay=0.01, fused=True),
+    clip_grad=dict(max_norm=1.0),
+    # mmseg's, for mmdet too. Else the U-Net's norms, whose rate is set by a key, would be decayed.
+    constructor='mmseg.ForceDefaultOptimWrapperConstructor',
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0,
+        force_default_settings=True,
+        custom_keys={'backbone.unet': dict(lr_mult=unet_lr_mult)},
+    ),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=warmup_iters),
+    dict(
+        type='PolyLR', power=1.0, eta_min=1e-5, by_epoch=False, begin=warmup_iters, end=max_iters
+    ),
+]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')

@@ -1,0 +1,3 @@
+# As tadp_shapes, without latent scaling.
+_base_ = 'tadp_shapes.py'
+model = dict(backbone=dict(latent_scaling=False))
