@@ -1,28 +1,38 @@
-"""Writes ShapeScenes and the tiny diffusion pipeline, which configs look for under data/.
+"""Writes what the configs on ShapeScenes look for under data/: scenes, captions and TinySD.
 
-python tools/prepare_shapescenes.py data/shapescenes --domains day night
+python tools/prepare_shapescenes.py data/shapescenes --domains day night --captions long clean
 """
 
 import argparse
 from pathlib import Path
 
-from mmtadp.datasets.shapescenes import DOMAINS, write_dataset
-from mmtadp.models.diffusion.tiny import build_tiny_pipeline
+from mmtadp.captioning import CaptioningError
+from mmtadp.datasets.captions import TaggerDataError
+from mmtadp.datasets.shapescenes import DOMAINS
+from mmtadp.tinysd.preparation import CAPTIONS, SHIPPED, prepare
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description='Write ShapeScenes and the tiny diffusion pipeline. An interrupted call is '
-        'continued by the same call; what is complete is left alone.'
+        description='Write ShapeScenes, captions that a model makes of them, and TinySD, a small '
+        'pretrained diffusion model. An interrupted call is continued by the same call; what is '
+        'complete is left alone.'
     )
     parser.add_argument('root', nargs='?', default='data/shapescenes', help='folder to write to')
     parser.add_argument('--domains', nargs='+', default=['day'], choices=sorted(DOMAINS))
     parser.add_argument('--training', type=int, default=1000, help='scenes to train on')
-    parser.add_argument('--validation', type=int, default=200, help='scenes to evaluate on')
+    parser.add_argument('--validation', type=int, default=300, help='scenes to evaluate on')
     parser.add_argument('--size', type=int, default=128, help='height and width in pixels')
     parser.add_argument('--seed', type=int, default=0, help='same seed, same bytes')
     parser.add_argument('--workers', type=int, default=0, help='processes; 0: this one')
+    parser.add_argument(
+        '--captions',
+        nargs='*',
+        default=['long'],
+        choices=CAPTIONS,
+        help='caption files to make, from the images alone (default: long)',
+    )
     return parser
 
 
@@ -31,7 +41,7 @@ def main() -> None:
     parser = make_parser()
     args = parser.parse_args()
     try:
-        write_dataset(
+        prepare(
             args.root,
             domains=args.domains,
             num_training=args.training,
@@ -39,12 +49,14 @@ def main() -> None:
             size=args.size,
             seed=args.seed,
             workers=args.workers,
+            captions=args.captions,
         )
-        pipeline = build_tiny_pipeline(Path(args.root) / 'tiny_pipeline')
-    except (FileExistsError, ValueError) as error:
+    except (FileExistsError, ValueError, CaptioningError, TaggerDataError) as error:
         parser.error(str(error))
-    folders = ', '.join(str(Path(args.root) / domain) for domain in args.domains)
-    print(f'ShapeScenes: {folders}\nTiny diffusion pipeline: {pipeline}')
+    root = Path(args.root)
+    print(f'ShapeScenes: {", ".join(str(root / domain) for domain in args.domains)}')
+    for name in SHIPPED:
+        print(f'{name}: {root / name}')
 
 
 if __name__ == '__main__':

@@ -50,9 +50,9 @@ class CaptionerSettings:
     """
 
     out: str
-    scenes: int = 20_000
+    scenes: int = 8000
     domain_shares: Mapping[str, float] = field(default_factory=DOMAIN_SHARES.copy)
-    steps: int = 16_000
+    steps: int = 12_000
     batch_size: int = 16
     learning_rate: float = 1e-3
     long_share: float = 0.1
