@@ -1,5 +1,6 @@
 # The two commands are `make demo` and `make test`; each does its set-up by itself. Variables:
 #   TASK=depth                   what the demo trains: segmentation, depth or detection
+#   QUICK=1                      of the claims, those that take less than 20 minutes on two cores
 #   PYTHON=/path/to/python3.11   the interpreter to make the environments with
 #   TORCH='torch==...'           another build of torch, e.g. for your CUDA; remembered
 #   MAX_JOBS=4                   compiler processes that build mmcv
@@ -15,11 +16,12 @@ PYTEST_OPTIONS := --numprocesses=logical --maxprocesses=8 --dist=worksteal
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.11 python3.12 python,$(shell command -v $(name) 2>/dev/null)) $(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-upstream lint setup setup-upstream clean
+.PHONY: help demo claims test test-upstream lint setup setup-upstream clean
 
 help:
 	@echo 'make demo           train, test and draw TADP on generated scenes: TASK=segmentation, the default,'
 	@echo '                    depth or detection'
+	@echo "make claims         test the paper's claims in miniature, write docs/claims.md; QUICK=1: a few"
 	@echo 'make test           run the tests with the onedl set of mm packages, in $(VENV)'
 	@echo "make test-upstream  run them with OpenMMLab's own, in $(VENV_UPSTREAM)"
 	@echo 'make lint           check style'
@@ -34,6 +36,9 @@ endif
 
 demo: setup
 	$(VENV)/bin/python tools/demo.py --task $(TASK)
+
+claims: setup
+	$(VENV)/bin/python tools/claims.py$(if $(filter-out 0,$(QUICK)), --quick)
 
 test: setup
 	$(VENV)/bin/pytest $(PYTEST_OPTIONS) $(ARGS)

@@ -8,7 +8,7 @@ from mmtadp.personalization.checkpoint import write_file
 from .conditions import Point, by_blur, by_class, by_labelled, by_size, rank_correlation
 from .labels import DIGITS, LABELS, UNITS
 from .paper import CLAIMS, ITEMS, Claim
-from .plan import CAPTIONS, NULL, ORACLE, PROMPTS, SEEDS, Run, full_plan
+from .plan import CAPTIONS, NULL, ORACLE, PROMPTS, SEEDS, TARGETS, Run, full_plan
 from .plots import draw_plots
 from .statistics import LOWER_IS_BETTER, Results, verdict
 
@@ -125,6 +125,7 @@ def _captioner(scores: Mapping | None) -> str:
         f'{domain}: precision {of["long"]["precision"]["value"]:.2f}, recall '
         f'{of["long"]["recall"]["value"]:.2f}'
         for domain, of in scores['scores'].items()
+        if domain in ('day', *TARGETS)
     ]
     return (
         f'Of class names in long captions, on {scores["scenes"]} held-out scenes of each domain: '
