@@ -20,8 +20,8 @@ _HEAD = """\
 What the prompt does, shown with [TinySD](shapescenes.md), a small latent diffusion model that \
 has learned to draw ShapeScenes. It is fine-tuned on few labelled scenes by the stock runner with \
 the configs of `configs/tadp/shapes/`, and tested on scenes that neither it nor the captioner has \
-seen. `make claims` writes this page from the raw results, [{raw}]({raw}); no number in it is \
-typed by hand.
+seen. `make claims` writes this page from the raw results, [{raw}]({raw}); no number that was \
+measured is typed by hand.
 
 **{done} of {planned} runs are done.** {hardware} {protocol}
 
@@ -31,8 +31,9 @@ typed by hand.
 could be used, but a bound on what a better captioner could bring.
 - All variants of a task start from the same neck and heads under a seed, and are trained for the \
 same number of steps on the same images in the same order. No setting is tuned for a variant. \
-The settings that all share were chosen on the last 200 training scenes with one seed, which no \
-figure here is made with; so were those of personalisation for item 6.
+The settings that all share are to be chosen on the last 200 training scenes, with one seed; no \
+figure here is made with those scenes. Those of personalisation (item 6) were set once and not \
+tuned.
 - Items 4 to 6 were measured with one seed first; each cell says how many seeds it has.
 
 ## Verdicts

@@ -103,3 +103,13 @@ def test_sentences_are_the_papers(shared):
     paper = plain((shared / 'paper' / 'tadp_cvpr2024.txt').read_text())
     wrong = [claim.sentence for claim in CLAIMS if plain(claim.sentence) not in paper]
     assert wrong == []
+
+
+def test_figures_are_the_papers(shared):
+    reported = (shared / 'reported_results.json').read_text()
+    numbers = [
+        n for claim in CLAIMS for n in re.findall(r'\d+\.\d+', claim.reported.split(' (')[0])
+    ]
+    known = {float(number) for number in re.findall(r'\d+\.\d+', reported)}
+    assert len(numbers) == 2 * sum(bool(claim.reported) for claim in CLAIMS) == 46
+    assert {float(number) for number in numbers} <= known
