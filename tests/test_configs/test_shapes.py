@@ -135,8 +135,10 @@ def run(shapes, tmp_path, monkeypatch, prompted):
             config[f'{split}_dataloader'].batch_size = 2
         if 'size' in config.model.data_preprocessor:
             config.model.data_preprocessor.size = (SIZE, SIZE)
+        config.train_cfg.max_iters = 2
         # The test that follows says what a validation would.
-        config.train_cfg.update(max_iters=2, val_begin=3)
+        assert config.val_dataloader == config.test_dataloader
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
         config.default_hooks.logger.interval = 1
         config.default_hooks.checkpoint.save_last = False
         config.visualizer.vis_backends = [dict(type='LocalVisBackend')]
