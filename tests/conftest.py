@@ -17,9 +17,11 @@ from typing import Callable, Iterator  # noqa: E402
 import pytest  # noqa: E402
 from mmengine.utils import ManagerMixin  # noqa: E402
 
+from mmtadp.datasets.captions.nouns import find_nouns, load_tagger  # noqa: E402
 from mmtadp.models.diffusion.tiny import build_tiny_pipeline  # noqa: E402
 from tests.utils import unformatted_dumps  # noqa: E402, F401
 from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
+from tests.utils.tiny_tagger import write_tagger  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -92,3 +94,24 @@ def tiny_images(tmp_path_factory) -> Path:
     from tests.utils.tiny_runs import write_images
 
     return write_images(tmp_path_factory.mktemp('images'))
+
+
+@pytest.fixture
+def use_nltk_data(monkeypatch) -> Iterator[Callable[[Path], None]]:
+    """Makes a folder the only one with NLTK's data."""
+    nltk = pytest.importorskip('nltk')
+
+    def use(folder: Path) -> None:
+        monkeypatch.setattr(nltk.data, 'path', [str(folder)])
+        load_tagger.cache_clear()
+        find_nouns.cache_clear()
+
+    yield use
+    load_tagger.cache_clear()
+    find_nouns.cache_clear()
+
+
+@pytest.fixture
+def tiny_tagger(tmp_path, use_nltk_data) -> None:
+    """The tagger of ``tests/utils/tiny_tagger.py`` in place of NLTK's."""
+    use_nltk_data(write_tagger(tmp_path / 'nltk_data'))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 SEEDS = (0, 1, 2)
-LABELLED = (25, 50, 200, 400, 800)
+LABELLED = (25, 50, 200, 400)
 """Numbers of labelled scenes of the learning curve, besides that of the configs."""
 
 BLURS = (1, 2, 3)

@@ -14,6 +14,7 @@ from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.personalization.checkpoint import write_file
 
 from .autoencoder import held_out_pictures, reconstruction_psnr
+from .denoiser import TIMESTEP_SHIFT
 from .evaluation import attention_shares, caption_losses, evaluation_figures
 from .pretraining import PretrainingSettings
 from .scenes import DOMAIN_SHARES
@@ -42,8 +43,9 @@ objects; three quarters of all name the domain. One in ten is dropped.
 {autoencoder_row}
 {denoiser_row}
 
-AdamW, weights averaged over about a thousand steps. Torch {torch}, diffusers {diffusers},
-transformers {transformers}.
+Latent diffusion's loss of the predicted noise, with high noise drawn more often (shift
+{timestep_shift:g}). AdamW, weights averaged over about a thousand steps. Torch {torch},
+diffusers {diffusers}, transformers {transformers}.
 
 ## What it has learned
 
@@ -120,6 +122,7 @@ def _made(folder: Path, settings: PretrainingSettings) -> dict:
     return dict(
         size=settings.size,
         scenes=settings.scenes,
+        timestep_shift=TIMESTEP_SHIFT,
         **counts,
         **rows,
         parameters=sum(counts.values()),

@@ -20,6 +20,9 @@ from .stage import Stage
 NULL_SHARE = 0.1
 """Share of captions that training drops."""
 
+TIMESTEP_SHIFT = 3.0
+"""How much more often high noise is drawn than low noise; 1 draws all timesteps alike."""
+
 _SHOWN_PROMPTS = (
     'a red star on the grass',
     'a big blue umbrella in the snow',
@@ -37,6 +40,11 @@ class Denoiser(Stage):
 
     Stable Diffusion's text encoder was trained before, on pictures and captions of its own; here
     the captions of the scenes teach both.
+
+    Neighbouring latents and their many channels say much the same, so a picture shows through all
+    but the highest noise, and only there captions tell what it does not. As in Stable Diffusion 3,
+    whose latents have 16 channels, too, timesteps are therefore drawn from a shifted distribution
+    (Esser et al., 2024, Sec. 5.3.2): t / T = s u / (1 + (s - 1) u), u uniform, s = 3.
 
     Args:
         latents (Tensor): (N, 2, C, h, w), of scenes 0 to N - 1 and of their mirror images.
@@ -72,6 +80,7 @@ class Denoiser(Stage):
             learning_rate=learning_rate,
             seed=seed,
             mixed_precision=mixed_precision,
+            timestep_shift=TIMESTEP_SHIFT,
         )
         super().__init__(module, settings, learning_rate, seed)
         self.latents, self.vae, self.batch_size = latents, vae, batch_size
@@ -85,8 +94,11 @@ class Denoiser(Stage):
         sides = torch.randint(2, (size,), generator=generator)
         latents = self.latents[numbers, sides].float().to(self.device)
         noise = torch.randn(latents.shape, generator=generator).to(self.device)
+        uniform = torch.rand(size, generator=generator)
+        shifted = TIMESTEP_SHIFT * uniform / (1 + (TIMESTEP_SHIFT - 1) * uniform)
         last = self.scheduler.config.num_train_timesteps
-        timesteps = torch.randint(last, (size,), generator=generator).to(self.device)
+        # Rounding may reach the end.
+        timesteps = (shifted * last).long().clamp(max=last - 1).to(self.device)
         # Scenes come again, each time in other words.
         wordings = torch.randint(2**31, (size,), generator=generator).tolist()
         dropped = (torch.rand(size, generator=generator) < NULL_SHARE).tolist()

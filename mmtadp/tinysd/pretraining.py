@@ -54,10 +54,10 @@ class PretrainingSettings:
     out: str
     scenes: int = 20_000
     size: int = 128
-    autoencoder_steps: int = 2000
+    autoencoder_steps: int = 1500
     autoencoder_batch_size: int = 16
     autoencoder_learning_rate: float = 1e-3
-    steps: int = 14_000
+    steps: int = 4600
     batch_size: int = 32
     learning_rate: float = 1e-3
     mixed_precision: str = 'no'
@@ -119,7 +119,10 @@ def pretrain(settings: PretrainingSettings) -> Path:
     )
     steps = settings.steps
     train_stage(denoiser, out / 'denoiser', steps, settings.checkpoint_every, overwrite)
-    write_pipeline(denoiser.result(), out / 'tinysd', dataclasses.asdict(settings))
+    made = dataclasses.asdict(settings)
+    # Where it was made is of no account to others.
+    del made['out']
+    write_pipeline(denoiser.result(), out / 'tinysd', made)
     denoiser.show(out / 'tinysd' / 'samples.png')
     return out / 'tinysd'
 

@@ -85,7 +85,9 @@ def train_stage(
     Args:
         stage (Stage): The stage; its ``average`` holds the result.
         out (Path): Keeps ``checkpoint.pt``, ``settings.json``, ``log.jsonl`` and ``samples/``.
-        steps (int): Optimiser steps. The learning rate falls in the last quarter of them.
+        steps (int): Optimiser steps. The learning rate falls in the last quarter of them. A run
+            may be continued with another number of steps whose last quarter has not begun; a
+            rate that was falling then rises again.
         checkpoint_every (int): Steps between checkpoints and pictures.
         overwrite (bool): Forget an earlier run in ``out``.
 
@@ -157,12 +159,12 @@ def _resume(stage: Stage, optimizer: torch.optim.Optimizer, folder: RunFolder, s
     if state is None:
         return 0
     done, planned = state['step'], state['steps']
-    decays = min(planned, steps) - round(DECAY_SHARE * min(planned, steps))
+    decays = steps - round(DECAY_SHARE * steps)
     if planned != steps and done > decays:
         raise PersonalizationError(
-            f'{folder.path} has done {done} steps of {planned} and its learning rate '
-            f'{"falls" if planned < steps else "would be falling"} since step {decays}; asked for '
-            f'{steps} steps. Ask for {planned}, or start anew with --overwrite.'
+            f'{folder.path} has done {done} steps of {planned}; of {steps} steps the learning '
+            f'rate would be falling since step {decays}. Ask for {planned}, for '
+            f'{math.ceil(done / (1 - DECAY_SHARE))} or more, or start anew with --overwrite.'
         )
     stage.module.load_state_dict(state['module'])
     stage.average.load_state_dict(state['average'])

@@ -14,12 +14,10 @@ from mmseg.registry import DATASETS
 from PIL import Image
 from torch import nn
 
-from mmtadp.datasets.captions.nouns import find_nouns, load_tagger
 from mmtadp.engine import runs
 from tests.conftest import REPOSITORY
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_captions, write_voc2012, write_voc_mask
-from tests.utils.tiny_tagger import write_tagger
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
 NAMES = sorted(path.stem for path in CONFIGS.glob('*_voc2012_15e*.py'))
@@ -144,18 +142,6 @@ def data(tmp_path, monkeypatch):
     classes = write_voc2012(tmp_path / 'data')
     monkeypatch.chdir(tmp_path)
     return classes
-
-
-@pytest.fixture
-def tiny_tagger(tmp_path, monkeypatch):
-    """The tagger of ``tests/utils/tiny_tagger.py`` in place of NLTK's."""
-    nltk = pytest.importorskip('nltk')
-    monkeypatch.setattr(nltk.data, 'path', [str(write_tagger(tmp_path / 'nltk_data'))])
-    load_tagger.cache_clear()
-    find_nouns.cache_clear()
-    yield
-    load_tagger.cache_clear()
-    find_nouns.cache_clear()
 
 
 @pytest.mark.parametrize('name', RUNS)

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,14 +107,21 @@ def test_killed_then_continued(whole_run, make_settings, tmp_path):
 
 
 def test_another_run(whole_run, make_settings):
-    """More steps are no difference, but for those whose rate has begun to fall."""
     out = Path(whole_run.out)
-    with pytest.raises(PersonalizationError, match='has done 4 steps of 4'):
-        pretrain(make_settings(out, steps=40))
+    with pytest.raises(PersonalizationError, match='has done 4 steps of 4; .* for 6 or more'):
+        pretrain(make_settings(out, steps=3))
     with pytest.raises(PersonalizationError, match='batch_size'):
         pretrain(make_settings(out, batch_size=3))
     with pytest.raises(PersonalizationError, match='--batch-size is 0; expected at least 1'):
         make_settings(out, batch_size=0)
+
+
+def test_more_steps(whole_run, make_settings, tmp_path):
+    out = tmp_path / 'run'
+    shutil.copytree(whole_run.out, out, symlinks=True)
+    pretrain(make_settings(out, steps=6))
+    assert torch.load(out / 'denoiser' / 'checkpoint.pt', weights_only=True)['step'] == 6
+    assert json.loads((out / 'tinysd' / 'training.json').read_text())['steps'] == 6
 
 
 def test_rate():

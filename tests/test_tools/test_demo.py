@@ -8,6 +8,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from mmtadp.datasets.shapescenes import OBJECT_CLASSES, write_dataset
@@ -16,17 +17,11 @@ SMALL = [
     '--training=6',
     '--validation=3',
     '--cfg-options',
+    'train_dataloader.dataset.indices=5',
     'train_cfg.max_iters=4',
-    'train_cfg.val_interval=4',
     'default_hooks.checkpoint.interval=2',
     'default_hooks.logger.interval=1',
     'train_dataloader.batch_size=2',
-    'train_dataloader.num_workers=0',
-    'train_dataloader.persistent_workers=False',
-    'test_dataloader.num_workers=0',
-    'test_dataloader.persistent_workers=False',
-    'val_dataloader.num_workers=0',
-    'val_dataloader.persistent_workers=False',
 ]
 
 
@@ -65,9 +60,14 @@ def logged_steps(work_dir) -> list:
 def test_demo_is_interrupted_continued_and_repeated(
     demo, tmp_path, monkeypatch, capsys, forget_runs
 ):
+    """Interrupted while the second of three prompts is trained: the first is not repeated."""
+    built = []
+
     def interrupted(cfg, weights_follow):
         runner = build_runner(cfg, weights_follow)
-        runner.register_hook(Interrupt())
+        built.append(cfg.experiment_name)
+        if cfg.experiment_name == 'segmentation captions train':
+            runner.register_hook(Interrupt())
         return runner
 
     build_runner = demo.runs.build_runner
@@ -76,34 +76,45 @@ def test_demo_is_interrupted_continued_and_repeated(
         demo.main(SMALL)
     assert stop.value.code == 130
     assert 'The same command continues' in capsys.readouterr().out
-    work_dir = tmp_path / 'work_dirs' / 'tadp_shapes_demo'
-    assert not (work_dir / 'metrics.json').exists()
+    work_dir = tmp_path / 'work_dirs' / 'demo_segmentation'
+    assert (work_dir / 'null_text' / 'metrics.json').exists()
+    assert not (work_dir / 'captions' / 'metrics.json').exists()
 
-    monkeypatch.setattr(demo.runs, 'build_runner', build_runner)
+    def noted(cfg, weights_follow):
+        built.append(cfg.experiment_name)
+        return build_runner(cfg, weights_follow)
+
+    monkeypatch.setattr(demo.runs, 'build_runner', noted)
     forget_runs()
+    built.clear()
     demo.main(SMALL)
+    assert built == [
+        f'segmentation {prompt} {part}'
+        for prompt in ('captions', 'oracle')
+        for part in ('train', 'test')
+    ]
     # The third step was lost: the last checkpoint was that of the second.
-    assert logged_steps(work_dir) == [1, 2, 3, 4]
+    assert logged_steps(work_dir / 'captions') == [1, 2, 3, 4]
     metrics = json.loads((work_dir / 'metrics.json').read_text())
-    assert (
-        metrics['continued'] and metrics['iterations'] == 4 and metrics['validation_scenes'] == 3
-    )
-    assert metrics['ratio'] == pytest.approx(
-        metrics['mIoU'] / metrics['mIoU_background_only'], abs=0.02
-    )
+    assert list(metrics['prompts']) == ['null text', 'captions', 'oracle']
+    assert metrics['iterations'] == 4 and metrics['validation_scenes'] == 3
+    assert 0 < metrics['chance']['mIoU'] < 20
     output = capsys.readouterr().out
-    assert f'mIoU {metrics["mIoU"]:.2f} on 3 scenes' in output
+    for prompt, figures in {**metrics['prompts'], 'background': metrics['chance']}.items():
+        row = ''.join(f'{figures[key]:>9.1f}' for key in ('mIoU', 'mAcc', 'aAcc'))
+        assert re.search(rf'^{re.escape(row)}  .*{prompt}$', output, re.MULTILINE)
     for name in ('demo.png', 'attention.png', 'metrics.json'):
         assert str(tmp_path) not in name and (work_dir / name).is_file() and name in output
-    assert len(list(work_dir.glob('predictions/vis_data/vis_image/*.png'))) == 3
-    assert cv2.imread(str(work_dir / 'demo.png')).std() > 20
+    assert len(list(work_dir.glob('*/predictions/vis_data/vis_image/*.png'))) == 9
+    # Image, ground truth and three predictions, at twice their size.
+    picture = cv2.imread(str(work_dir / 'demo.png'))
+    assert picture.shape[1] == 2 * 5 * 128 + 2 * 12 and picture.std() > 20
 
     # Once more: nothing is done, and the way to do it again is said.
     before = (work_dir / 'metrics.json').stat().st_mtime_ns
     monkeypatch.setattr(demo.runs, 'build_runner', None)
     demo.main(SMALL)
-    output = capsys.readouterr().out
-    assert '--overwrite' in output and f'mIoU {metrics["mIoU"]:.2f}' in output
+    assert '--overwrite' in capsys.readouterr().out
     assert (work_dir / 'metrics.json').stat().st_mtime_ns == before
 
 
@@ -116,31 +127,32 @@ def test_other_scenes_than_asked_for_are_an_error(demo, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ('task', 'keys', 'drawn'),
+    ('task', 'prompts', 'keys', 'drawn'),
     (
-        ('depth', {'abs_rel', 'rmse', 'd1'}, 'predictions/vis_data/vis_image/*.png'),
-        ('detection', {'AP50', 'COCO_AP'}, 'predictions/*.png'),
+        ('depth', 2, {'abs_rel', 'rmse', 'd1'}, 'predictions/vis_data/vis_image/*.png'),
+        ('detection', 3, {'AP50', 'COCO_AP'}, 'predictions/*.png'),
     ),
 )
-def test_task(demo, demo_pipeline, tmp_path, capsys, task, keys, drawn):
-    (tmp_path / 'data' / 'shapescenes').mkdir(parents=True)
-    (tmp_path / 'data' / 'shapescenes' / 'tiny_pipeline').symlink_to(demo_pipeline)
+def test_task(demo, tmp_path, capsys, task, prompts, keys, drawn):
     demo.main(['--task', task, *SMALL])
-    work_dir = tmp_path / 'work_dirs' / f'tadp_shapes_{task}_demo'
-    assert logged_steps(work_dir) == [1, 2, 3, 4]
-    assert len(list(work_dir.glob(drawn))) == 3
+    work_dir = tmp_path / 'work_dirs' / f'demo_{task}'
     metrics = json.loads((work_dir / 'metrics.json').read_text())
-    chance = {'depth': 'mean_map', 'detection': 'captions_only'}[task]
-    assert all(np.isfinite(metrics[key]) for key in keys | {f'{key}_{chance}' for key in keys})
+    assert len(metrics['prompts']) == prompts and set(metrics['chance']) == keys
+    for figures in (*metrics['prompts'].values(), metrics['chance']):
+        assert set(figures) == keys and np.isfinite([*figures.values()]).all()
+    for prompt in metrics['prompts']:
+        of = work_dir / prompt.replace(' ', '_')
+        assert logged_steps(of) == [1, 2, 3, 4] and len(list(of.glob(drawn))) == 3
     output = capsys.readouterr().out
-    assert '3 scenes' in output and '6 were' in output
-    for name in (*demo.TASKS[task].pictures, 'predictions', 'metrics.json'):
+    assert '5 labelled scenes' in output and '3 others' in output
+    for name in (*demo.TASKS[task].pictures, 'metrics.json'):
         assert (work_dir / name).exists() and name in output
+    # Images, ground truth and predictions, at twice their size; or ground truth and predictions,
+    # at three times and with gaps.
+    parts = prompts + 2 if task == 'depth' else prompts + 1
+    panel = 2 * 128 * parts if task == 'depth' else 3 * 128 * parts + 4 * prompts
     picture = cv2.imread(str(work_dir / 'demo.png'))
-    # Two columns of an image, its ground truth and the prediction, at twice their size; or of
-    # ground truth and prediction, at three times and with a gap.
-    panel = 6 * 128 + (4 if task == 'detection' else 0)
-    assert picture.shape[1] == 2 * (panel + 12) + 12 and picture.std() > 20
+    assert picture.shape[1] == panel + 2 * 12 and picture.std() > 20
 
 
 def test_unknown_task(demo, capsys):
@@ -167,7 +179,13 @@ def test_make_hands_the_task_on(demo, repository):
 
 def chance(demo, task: str) -> dict:
     write_dataset('data/shapescenes', num_training=4, num_validation=3)
-    return demo.TASKS[task].score_chance(demo.Config.fromfile(demo.TASKS[task].config))
+    # The scenes' own captions stand for a captioner's.
+    shutil.copy('data/shapescenes/day/captions.json', 'data/shapescenes/day/captions_long.json')
+    return demo.TASKS[task].score_chance(load_config(demo, task))
+
+
+def load_config(demo, task: str) -> Config:
+    return Config.fromfile(demo.TASKS[task].configs[demo.CAPTIONS])
 
 
 def read_all(folder) -> np.ndarray:
@@ -218,7 +236,21 @@ def test_boxes_of_training_objects(demo, tmp_path, monkeypatch):
         assert boxes.shape == (len(expected), 4) and len(set(scores)) == len(expected)
 
     seen.clear()
-    cfg = demo.Config.fromfile(demo.TASKS['detection'].config)
+    cfg = load_config(demo, 'detection')
     cfg.train_dataloader.dataset.ann_file = cfg.test_dataloader.dataset.ann_file
     perfect = demo.TASKS['detection'].score_chance(cfg)
     assert perfect['coco/bbox_mAP_50'] > 0.2
+
+
+def test_chance_knows_the_labelled_scenes_only(demo, tmp_path):
+    everything = chance(demo, 'depth')
+    for index in (2, 3):
+        for kind in ('depth', 'images'):
+            folder = tmp_path / f'data/shapescenes/day/{kind}/training'
+            (folder / f'training_{index:06d}.png').unlink()
+    cfg = load_config(demo, 'depth')
+    two = demo.TASKS['depth'].score_chance(cfg)
+    assert two['abs_rel'] != everything['abs_rel']
+    write_dataset('data/shapescenes', num_training=4, num_validation=3)
+    cfg.train_dataloader.dataset.indices = 2
+    assert demo.TASKS['depth'].score_chance(cfg) == two

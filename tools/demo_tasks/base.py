@@ -3,34 +3,52 @@
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Dict, List, NamedTuple, Sequence
 
 import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS, DefaultScope
-from visualize_attention import attention_of_words, default_words, draw_attention
+from visualize_attention import attention_of_words, default_words, draw_attention, save_sheet
 
 from mmtadp.apis import init_model
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'tadp'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'tadp' / 'shapes'
 NUM_EXAMPLES = 8
+CAPTIONS = 'captions'
+"""The prompt that the demo is about; others are there to compare with."""
+
+
+class PromptRun(NamedTuple):
+    """What the demo trained with one prompt.
+
+    Attributes:
+        cfg: Its config.
+        checkpoint: Its weights.
+        work_dir: Where its predictions are.
+    """
+
+    cfg: Config
+    checkpoint: str
+    work_dir: Path
 
 
 class DemoTask(ABC):
-    """A task of the demo: its config, its chance level and its pictures.
+    """A task of the demo: its configs, its chance level and its pictures.
 
     Attributes:
         name: What the command line calls it.
-        config: Config that is trained.
+        configs: Config of each prompt that is trained, by what the prompt is called.
         chance: What is scored for comparison, in words that follow 'always' or 'of'.
+        columns: What the table of figures shows: how it says it, by key of :meth:`figures`.
         pictures: Names of the files that :meth:`draw` writes, with what they show.
     """
 
     name: str
-    config: Path
+    configs: Dict[str, Path]
     chance: str
+    columns: Dict[str, str]
     pictures: Dict[str, str]
 
     def keep_predictions(self, cfg: Config, work_dir: Path) -> None:  # noqa: B027
@@ -41,16 +59,12 @@ class DemoTask(ABC):
         """What can be had without looking at the image, by the metric of the test."""
 
     @abstractmethod
-    def figures(self, scores: Dict[str, float], chance: Dict[str, float]) -> Dict[str, float]:
-        """The figures that go to metrics.json, of the test and of chance."""
+    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+        """The figures that go to metrics.json, of a test or of chance."""
 
     @abstractmethod
-    def draw(self, cfg: Config, checkpoint: str, work_dir: Path) -> None:
-        """Write :attr:`pictures`."""
-
-    @abstractmethod
-    def summary(self, metrics: Dict) -> str:
-        """The result in a few lines: the figures and those of chance."""
+    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
+        """Write :attr:`pictures`, given what was trained with each prompt."""
 
 
 def build_metric(cfg: Config, metainfo: Dict) -> BaseMetric:
@@ -62,9 +76,14 @@ def build_metric(cfg: Config, metainfo: Dict) -> BaseMetric:
 
 
 def captions_of(cfg: Config) -> Dict[str, str]:
-    """The caption of each image that the configs use, by stem."""
-    entries = json.loads((Path(cfg.data_root) / 'captions.json').read_text())
-    return {stem: entry['captions'][0] for stem, entry in entries.items()}
+    """The caption that the captioner gave each image, by stem."""
+    entries = json.loads((Path(cfg.data_root) / 'captions_long.json').read_text())
+    return {Path(key).stem: entry['captions'][0] for key, entry in entries.items()}
+
+
+def labelled(dataset: Config, files: Sequence) -> Sequence:
+    """Those of a dataset's files, in order, that it uses."""
+    return files[: dataset.get('indices', len(files))]
 
 
 def example_stems(stems: Sequence[str], count: int = NUM_EXAMPLES) -> List[str]:
@@ -83,11 +102,25 @@ def enlarge(image: np.ndarray, scale: int) -> np.ndarray:
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 
-def draw_words(cfg: Config, checkpoint: str, out_file: Path) -> None:
+def draw_examples(
+    rows: Dict[str, np.ndarray], captions: Dict[str, str], title: str, out_file: Path
+) -> None:
+    """Put a row of pictures for each example, by stem, under its caption."""
+    panels = [(captions[stem], row) for stem, row in rows.items()]
+    save_sheet(panels, 1, title, out_file)
+
+
+def in_words(names: Sequence[str]) -> str:
+    """'a, b and c'."""
+    *first, last = names
+    return f'{", ".join(first)} and {last}' if first else last
+
+
+def draw_words(run: PromptRun, out_file: Path) -> None:
     """Draw the attention maps of the objects in one caption."""
-    model = init_model(cfg, checkpoint)
-    captions = captions_of(cfg)
+    model = init_model(run.cfg, run.checkpoint)
+    captions = captions_of(run.cfg)
     stem = max(example_stems(captions), key=lambda s: len(captions[s]))
-    image, caption = read_image(cfg, stem), captions[stem]
+    image, caption = read_image(run.cfg, stem), captions[stem]
     maps = attention_of_words(model, image, caption, default_words(model, caption))
     draw_attention(image, caption, maps, out_file)

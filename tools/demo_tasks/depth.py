@@ -7,15 +7,19 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from visualize_attention import save_sheet
 
 from .base import (
+    CAPTIONS,
     CONFIGS,
     DemoTask,
+    PromptRun,
     build_metric,
     captions_of,
+    draw_examples,
     enlarge,
     example_stems,
+    in_words,
+    labelled,
     read_image,
 )
 
@@ -28,9 +32,13 @@ class DepthTask(DemoTask):
     """Metres per pixel, by the error relative to the true depth."""
 
     name = 'depth'
-    config = CONFIGS / 'tadp_shapes_depth_demo.py'
-    chance = 'always predicting the mean depth of the training scenes at each pixel'
-    pictures = {'demo.png': 'images, ground truth, predictions'}
+    configs = {
+        'null text': CONFIGS / 'null_shapes_depth.py',
+        CAPTIONS: CONFIGS / 'tadp_shapes_depth.py',
+    }
+    chance = 'always predicting the mean depth of the labelled scenes at each pixel'
+    columns = {'abs_rel': '{:.3f}', 'rmse': '{:.3f}', 'd1': '{:.3f}'}
+    pictures = {'demo.png': 'images, ground truth, predictions with each prompt'}
 
     def keep_predictions(self, cfg: Config, work_dir: Path) -> None:
         """The drawings of the visualizer each have their own scale; metres have one."""
@@ -53,47 +61,31 @@ class DepthTask(DemoTask):
             count += 1
         return metric.evaluate(count)
 
-    def figures(self, scores: Dict[str, float], chance: Dict[str, float]) -> Dict[str, float]:
-        """Relative error, root mean square error in metres and accuracy of both."""
-        figures = {}
-        for key in ('abs_rel', 'rmse', 'd1'):
-            figures[key] = round(float(scores[key]), 4)
-            figures[f'{key}_mean_map'] = round(float(chance[key]), 4)
-        figures['ratio'] = round(float(chance['abs_rel'] / scores['abs_rel']), 2)
-        return figures
+    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+        """Relative error, root mean square error in metres and accuracy."""
+        return {key: round(float(scores[key]), 4) for key in self.columns}
 
-    def draw(self, cfg: Config, checkpoint: str, work_dir: Path) -> None:
+    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
         """Put images, true and predicted depth side by side, in one colour scale."""
+        cfg = runs[CAPTIONS].cfg
         captions = captions_of(cfg)
-        truth = Path(cfg.data_root) / 'depth' / 'validation'
-        panels = []
+        folders = [Path(cfg.data_root) / 'depth' / 'validation']
+        folders += [run.work_dir / 'depth' for run in runs.values()]
+        rows = {}
         for stem in example_stems(captions):
-            maps = [_draw_depth(folder / f'{stem}.png') for folder in (truth, work_dir / 'depth')]
-            row = np.concatenate([read_image(cfg, stem), *maps], axis=1)
-            panels.append((captions[stem], enlarge(row, _SCALE)))
+            maps = [_draw_depth(folder / f'{stem}.png') for folder in folders]
+            rows[stem] = enlarge(np.concatenate([read_image(cfg, stem), *maps], axis=1), _SCALE)
         title = (
-            'For each caption: the image, its true depth, the predicted depth. '
-            f'Yellow is {_NEAR} m, black {_FAR:.0f} m or more.'
+            "For each of the captioner's captions: the image, its true depth, the predictions "
+            f'with {in_words(list(runs))}. Yellow is {_NEAR} m, black {_FAR:.0f} m or more.'
         )
-        save_sheet(panels, 2, title, work_dir / 'demo.png')
-
-    def summary(self, metrics: Dict) -> str:
-        """Errors of both."""
-        return (
-            f'Depth is off by {metrics["abs_rel"]:.1%} (abs_rel; RMSE {metrics["rmse"]:.2f} m, '
-            f'd1 {metrics["d1"]:.1%}) on {metrics["validation_scenes"]} scenes\n'
-            f'that were not trained on ({metrics["training_scenes"]} were). Always predicting the '
-            'mean depth of the training\n'
-            f'scenes at each pixel is off by {metrics["abs_rel_mean_map"]:.1%} (RMSE '
-            f'{metrics["rmse_mean_map"]:.2f} m, d1 {metrics["d1_mean_map"]:.1%}): '
-            f'{metrics["ratio"]:.1f} times as much.'
-        )
+        draw_examples(rows, captions, title, work_dir / 'demo.png')
 
 
 def _depth_maps(dataset: Config):
     """(H, W) float32 metres of each image of a dataset."""
     folder = Path(dataset.data_root) / dataset.data_prefix.depth_map_path
-    for file in sorted(folder.glob('*.png')):
+    for file in labelled(dataset, sorted(folder.glob('*.png'))):
         yield cv2.imread(str(file), cv2.IMREAD_UNCHANGED).astype(np.float32) / _MILLIMETRES
 
 

@@ -12,16 +12,20 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from PIL import Image, ImageDraw, ImageFont
-from visualize_attention import save_sheet
 
 from .base import (
+    CAPTIONS,
     CONFIGS,
     DemoTask,
+    PromptRun,
     build_metric,
     captions_of,
+    draw_examples,
     draw_words,
     enlarge,
     example_stems,
+    in_words,
+    labelled,
     read_image,
 )
 
@@ -35,10 +39,15 @@ class DetectionTask(DemoTask):
     """Boxes of 24 classes, by average precision."""
 
     name = 'detection'
-    config = CONFIGS / 'tadp_shapes_detection_demo.py'
-    chance = 'boxes of training objects whose class the caption names, at random'
+    configs = {
+        'null text': CONFIGS / 'null_shapes_detection.py',
+        CAPTIONS: CONFIGS / 'tadp_shapes_detection.py',
+        'oracle': CONFIGS / 'oracle_shapes_detection.py',
+    }
+    chance = 'boxes of labelled objects whose class the caption names, at random'
+    columns = {'AP50': '{:.1f}', 'COCO_AP': '{:.1f}'}
     pictures = {
-        'demo.png': 'ground truth and predictions',
+        'demo.png': 'ground truth and predictions with each prompt',
         'attention.png': 'what words of one caption attend to',
     }
 
@@ -49,8 +58,8 @@ class DetectionTask(DemoTask):
     def score_chance(self, cfg: Config) -> Dict[str, float]:
         """What a reader of captions scores who does not look at the images.
 
-        For each image, as many boxes as the model may give: those of random training objects
-        among the classes that the caption names. Captions are always right, so these classes are.
+        For each image, as many boxes as the model may give: those of random labelled objects
+        among the classes that the captioner names.
         """
         dataset = cfg.test_dataloader.dataset
         classes = dataset.metainfo.classes
@@ -71,48 +80,38 @@ class DetectionTask(DemoTask):
             metric.process({}, [sample.to_dict()])
         return metric.evaluate(len(images))
 
-    def figures(self, scores: Dict[str, float], chance: Dict[str, float]) -> Dict[str, float]:
-        """COCO's average precision at IoU 0.5, and over 0.5 to 0.95, of both, in percent."""
-        return {
-            'AP50': round(100 * float(scores['coco/bbox_mAP_50']), 2),
-            'AP50_captions_only': round(100 * float(chance['coco/bbox_mAP_50']), 2),
-            'COCO_AP': round(100 * float(scores['coco/bbox_mAP']), 2),
-            'COCO_AP_captions_only': round(100 * float(chance['coco/bbox_mAP']), 2),
-        }
+    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+        """COCO's average precision at IoU 0.5, and over 0.5 to 0.95, in percent."""
+        names = {'AP50': 'coco/bbox_mAP_50', 'COCO_AP': 'coco/bbox_mAP'}
+        return {key: round(100 * float(scores[name]), 2) for key, name in names.items()}
 
-    def draw(self, cfg: Config, checkpoint: str, work_dir: Path) -> None:
+    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
         """Put ground truth and predictions side by side under the captions."""
+        cfg = runs[CAPTIONS].cfg
         dataset = cfg.test_dataloader.dataset
         captions = captions_of(cfg)
         truth = _annotations(dataset)
-        predicted = json.loads((work_dir / 'boxes.bbox.json').read_text())
-        predicted = [row for row in predicted if row['score'] >= _SCORE_THRESHOLD]
         ids = {Path(image['file_name']).stem: image['id'] for image in truth['images']}
-        panels = []
+        boxes = [truth['annotations'], *(_predicted(run) for run in runs.values())]
+        rows = {}
         for stem in example_stems(captions):
             image = enlarge(read_image(cfg, stem), _SCALE)
-            pair = [
-                _draw_boxes(image, [r for r in rows if r['image_id'] == ids[stem]], dataset)
-                for rows in (truth['annotations'], predicted)
-            ]
             gap = np.full((len(image), _GAP, 3), 255, np.uint8)
-            panels.append((captions[stem], np.concatenate([pair[0], gap, pair[1]], axis=1)))
+            own = [[box for box in of if box['image_id'] == ids[stem]] for of in boxes]
+            drawn = [part for of in own for part in (_draw_boxes(image, of, dataset), gap)]
+            rows[stem] = np.concatenate(drawn[:-1], axis=1)
         title = (
-            'For each caption: the true boxes, and the predicted ones with a score of '
-            f'{_SCORE_THRESHOLD:.0%} or more.'
+            "For each of the captioner's captions: the true boxes, and those predicted with "
+            f'{in_words(list(runs))}, with a score of {_SCORE_THRESHOLD:.0%} or more.'
         )
-        save_sheet(panels, 2, title, work_dir / 'demo.png')
-        draw_words(cfg, checkpoint, work_dir / 'attention.png')
+        draw_examples(rows, captions, title, work_dir / 'demo.png')
+        draw_words(runs[CAPTIONS], work_dir / 'attention.png')
 
-    def summary(self, metrics: Dict) -> str:
-        """Average precision of both."""
-        return (
-            f'AP50 {metrics["AP50"]:.1f}, COCO AP {metrics["COCO_AP"]:.1f} on '
-            f'{metrics["validation_scenes"]} scenes that were not trained on '
-            f'({metrics["training_scenes"]} were).\n'
-            'Boxes of random training objects whose class the caption names score AP50 '
-            f'{metrics["AP50_captions_only"]:.1f}, COCO AP {metrics["COCO_AP_captions_only"]:.1f}.'
-        )
+
+def _predicted(run: PromptRun) -> List[Dict]:
+    """The boxes that are drawn, in COCO's format."""
+    rows = json.loads((run.work_dir / 'boxes.bbox.json').read_text())
+    return [row for row in rows if row['score'] >= _SCORE_THRESHOLD]
 
 
 def _annotations(dataset: Config) -> Dict:
@@ -120,8 +119,11 @@ def _annotations(dataset: Config) -> Dict:
 
 
 def _training_boxes(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 4) corners and (n,) labels of all training objects."""
-    annotations = _annotations(cfg.train_dataloader.dataset)['annotations']
+    """(n, 4) corners and (n,) labels of all labelled objects."""
+    dataset = cfg.train_dataloader.dataset
+    content = _annotations(dataset)
+    ids = {image['id'] for image in labelled(dataset, content['images'])}
+    annotations = [a for a in content['annotations'] if a['image_id'] in ids]
     boxes = np.array([a['bbox'] for a in annotations], np.float32)
     boxes[:, 2:] += boxes[:, :2]
     return boxes, np.array([a['category_id'] - 1 for a in annotations])

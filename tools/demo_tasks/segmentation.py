@@ -7,16 +7,19 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from visualize_attention import save_sheet
 
 from .base import (
+    CAPTIONS,
     CONFIGS,
     DemoTask,
+    PromptRun,
     build_metric,
     captions_of,
+    draw_examples,
     draw_words,
     enlarge,
     example_stems,
+    in_words,
     read_image,
 )
 
@@ -27,10 +30,15 @@ class SegmentationTask(DemoTask):
     """Masks of 24 classes and the background, by mIoU."""
 
     name = 'segmentation'
-    config = CONFIGS / 'tadp_shapes_demo.py'
+    configs = {
+        'null text': CONFIGS / 'null_shapes.py',
+        CAPTIONS: CONFIGS / 'tadp_shapes.py',
+        'oracle': CONFIGS / 'oracle_shapes.py',
+    }
     chance = 'always predicting the background'
+    columns = {'mIoU': '{:.1f}', 'mAcc': '{:.1f}', 'aAcc': '{:.1f}'}
     pictures = {
-        'demo.png': 'images, ground truth, predictions',
+        'demo.png': 'images, ground truth, predictions with each prompt',
         'attention.png': 'what words of one caption attend to',
     }
 
@@ -46,34 +54,28 @@ class SegmentationTask(DemoTask):
             metric.process({}, [dict(pred_sem_seg=prediction, gt_sem_seg=dict(data=mask))])
         return metric.evaluate(len(files))
 
-    def figures(self, scores: Dict[str, float], chance: Dict[str, float]) -> Dict[str, float]:
-        """mIoU of both, their ratio, and accuracies."""
-        return {
-            'mIoU': round(float(scores['mIoU']), 2),
-            'mIoU_background_only': round(float(chance['mIoU']), 2),
-            'ratio': round(float(scores['mIoU'] / chance['mIoU']), 2),
-            'mAcc': round(float(scores['mAcc']), 2),
-            'aAcc': round(float(scores['aAcc']), 2),
-        }
+    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+        """mIoU and accuracies, in percent."""
+        return {key: round(float(scores[key]), 2) for key in self.columns}
 
-    def draw(self, cfg: Config, checkpoint: str, work_dir: Path) -> None:
+    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
         """Put what the visualization hook drew beside the images and under their captions."""
-        drawn = work_dir / 'predictions' / 'vis_data' / 'vis_image'
+        cfg = runs[CAPTIONS].cfg
         captions = captions_of(cfg)
-        panels = []
+        rows = {}
         for stem in example_stems(captions):
-            (overlays,) = drawn.glob(f'test_{stem}.png_*.png')
-            row = np.concatenate([read_image(cfg, stem), cv2.imread(str(overlays))], axis=1)
-            panels.append((captions[stem], enlarge(row, _SCALE)))
-        title = 'For each caption: the image, its ground truth, the prediction.'
-        save_sheet(panels, 2, title, work_dir / 'demo.png')
-        draw_words(cfg, checkpoint, work_dir / 'attention.png')
-
-    def summary(self, metrics: Dict) -> str:
-        """mIoU of both."""
-        return (
-            f'mIoU {metrics["mIoU"]:.2f} on {metrics["validation_scenes"]} scenes that were not '
-            f'trained on ({metrics["training_scenes"]} were).\n'
-            f'Always predicting the background scores {metrics["mIoU_background_only"]:.2f}: the '
-            f'model, {metrics["ratio"]:.1f} times as much.'
+            truths, predictions = zip(*(_drawn(run, stem) for run in runs.values()))
+            row = np.concatenate([read_image(cfg, stem), truths[0], *predictions], axis=1)
+            rows[stem] = enlarge(row, _SCALE)
+        title = (
+            "For each of the captioner's captions: the image, its ground truth, the predictions "
+            f'with {in_words(list(runs))}.'
         )
+        draw_examples(rows, captions, title, work_dir / 'demo.png')
+        draw_words(runs[CAPTIONS], work_dir / 'attention.png')
+
+
+def _drawn(run: PromptRun, stem: str) -> np.ndarray:
+    """Ground truth and prediction, (2, H, W, 3) BGR, which the hook put side by side."""
+    (file,) = run.work_dir.glob(f'predictions/vis_data/vis_image/test_{stem}.png_*.png')
+    return np.stack(np.split(cv2.imread(str(file)), 2, axis=1))
