@@ -34,17 +34,18 @@ nothing of it comes from any other model.
 
 ## Training
 
-{scenes:,} scenes ({shares}), which no dataset of ShapeScenes shows, mirrored at random, with
-captions made from the scenes: half of them long, a quarter short, a quarter a list of some of the
-objects; three quarters of all name the domain. One in ten is dropped.
+{scenes:,} scenes ({shares}), which no
+dataset of ShapeScenes shows, mirrored at random, with captions made from the scenes:
+half of them long, a quarter short, a quarter a list of some of the objects; three quarters of all
+name the domain. One in ten is dropped.
 
 | stage | steps | batch | hours on {device} | loss at the end |
 | --- | --- | --- | --- | --- |
 {autoencoder_row}
 {denoiser_row}
 
-Latent diffusion's loss of the predicted noise, with high noise drawn more often (shift
-{timestep_shift:g}). AdamW, weights averaged over about a thousand steps. Torch {torch},
+Latent diffusion's loss of the predicted noise, with high noise drawn more often (a
+shift of {timestep_shift:g}). AdamW, weights averaged over about a thousand steps. Torch {torch},
 diffusers {diffusers}, transformers {transformers}.
 
 ## What it has learned
@@ -118,7 +119,8 @@ def _made(folder: Path, settings: PretrainingSettings) -> dict:
             'U-Net and text encoder', logs['denoiser'], settings.steps, settings.batch_size, 'loss'
         ),
     )
-    cores = f'{torch.get_num_threads()} CPU cores'
+    threads = torch.get_num_threads()
+    cores = '1 CPU core' if threads == 1 else f'{threads} CPU cores'
     return dict(
         size=settings.size,
         scenes=settings.scenes,

@@ -28,9 +28,10 @@ this page.
 
 ## Training
 
-{steps:,} steps of {batch_size} pictures from {scenes:,} captioned scenes ({shares}), which no
-dataset of ShapeScenes shows, mirrored at random. Cross entropy of the next word at the end:
-{loss:.3f} nats. Torch {torch}, transformers {transformers}.
+{steps:,} steps of {batch_size} pictures from {scenes:,} captioned scenes
+({shares}), which no dataset of ShapeScenes shows,
+mirrored at random. Cross entropy of the next word at the end: {loss:.3f} nats. Torch {torch},
+transformers {transformers}.
 
 ## Class names on {count} held-out scenes
 

@@ -54,7 +54,7 @@ def test_card(settings):
     folder = train_captioner(made)
     write_card(folder, made, 3)
     card = (folder / 'README.md').read_text()
-    assert '4 steps of 2 pictures from 8 captioned scenes (75% day, 25% night)' in card
+    assert '4 steps of 2 pictures from 8 captioned scenes\n(75% day, 25% night)' in card
     assert f'{losses(made.out)[-1]:.3f} nats' in card
     assert card.count(' ± ') == 2 * 2 * 5 + 1
     scores = json.loads((folder / 'scores.json').read_text())['scores']
