@@ -56,6 +56,7 @@ def test_wheel(source, tmp_path):
     information = {name for name in packed if name.startswith('mmtadp-0.1.0.dist-info/')}
     expected = modules | {f'mmtadp/.mim/{file}' for file in mim_content}
     assert packed - information == expected
+    assert 10e6 < wheel.stat().st_size < 20e6, 'with the weights of TinySD, but no more'
     # Where onedl-mim looks.
     assert {f'mmtadp-0.1.0.dist-info/.mim/{file}' for file in mim_content} < information
 
