@@ -32,8 +32,8 @@ could be used, but a bound on what a better captioner could bring.
 - All variants of a task start from the same neck and heads under a seed, and are trained for the \
 same number of steps on the same images in the same order. No setting is tuned for a variant. \
 The settings that all share were [chosen](benchmarks.md#choice-of-the-settings) on the last 200 \
-training scenes, with one seed; no figure here is made with those scenes. Those of personalisation (item 6) were set once and not \
-tuned.
+training scenes, with one seed; no figure here is made with those scenes. Those of \
+personalisation (item 6) were set once and not tuned.
 - Items 4 to 6 were measured with one seed first; each cell says how many seeds it has.
 
 ## Verdicts
