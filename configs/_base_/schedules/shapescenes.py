@@ -1,8 +1,8 @@
 # Fine-tunes TinySD on few labelled scenes, on one CPU core in minutes.
 max_iters = 300
 warmup_iters = 50
-# The U-Net learns at the rate of neck and head, which is better than a third of it here
-# (docs/benchmarks.md); for Stable Diffusion a hundredth to a tenth is used.
+# The U-Net learns at the rate of neck and head (docs/benchmarks.md); that of Stable Diffusion at
+# a hundredth to a tenth of it.
 lr = 1e-3
 unet_lr_mult = 1.0
 optim_wrapper = dict(
