@@ -4,8 +4,9 @@
 but the standard library at module level.
 """
 
+import platform
 from importlib import metadata
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 # torch 2.6 is the first to refuse arbitrary pickles in checkpoints by default.
 CORE = {
@@ -49,6 +50,16 @@ def installed_version(distribution: str) -> Optional[str]:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+def installed_versions(distributions: Iterable[str]) -> Dict[str, str]:
+    """Versions of Python and of those distributions that are installed, for what a run leaves."""
+    found = {'python': platform.python_version()}
+    for distribution in distributions:
+        version = installed_version(distribution)
+        if version is not None:
+            found[distribution] = version
+    return found
 
 
 def find_problems(version_of: Callable[[str], Optional[str]] = installed_version) -> List[str]:

@@ -1,26 +1,23 @@
 """How captions were made, for the file beside them and for resuming."""
 
-import importlib.metadata
 import json
-import platform
 from datetime import UTC, datetime
 
-from mmtadp.version import __version__
+from mmtadp.dependencies import installed_versions
 
 from .errors import CaptioningError
 
-_PACKAGES = ('torch', 'transformers', 'tokenizers', 'pillow', 'nltk', 'bitsandbytes', 'ray')
-
-
-def versions() -> dict[str, str]:
-    """Versions of what has a say in a caption."""
-    found = {'python': platform.python_version(), 'mmtadp': __version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+# What has a say in a caption.
+_PACKAGES = (
+    'mmtadp',
+    'torch',
+    'transformers',
+    'tokenizers',
+    'pillow',
+    'nltk',
+    'bitsandbytes',
+    'ray',
+)
 
 
 def make_provenance(settings: dict, **details: object) -> dict:
@@ -31,7 +28,7 @@ def make_provenance(settings: dict, **details: object) -> dict:
         **details: What they do not depend on.
     """
     date = datetime.now(UTC).isoformat(timespec='seconds')
-    return dict(settings=settings, date=date, versions=versions(), **details)
+    return dict(settings=settings, date=date, versions=installed_versions(_PACKAGES), **details)
 
 
 def check_same_settings(settings: dict, earlier: dict, where: str) -> None:

@@ -2,18 +2,18 @@
 
 import json
 import os
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
-from importlib.metadata import PackageNotFoundError, version
 from numbers import Real
 from pathlib import Path
 
 import torch
+from packaging.requirements import Requirement
 
 from mmtadp.compat import safe_checkpoint_loading
+from mmtadp.dependencies import CORE, MM_SETS, installed_versions
 from mmtadp.engine import runs
 from mmtadp.personalization.checkpoint import write_file
 
@@ -24,7 +24,12 @@ from .plan import Run
 from .results import ResultsFile
 from .settings import Settings
 
-_PACKAGES = ('torch', 'mmengine', 'mmcv', 'diffusers', 'transformers', 'numpy', 'mmtadp')
+_PACKAGES = (
+    'mmtadp',
+    *CORE,
+    'numpy',
+    *(Requirement(text).name for packages in MM_SETS.values() for text in packages.values()),
+)
 _DIGITS = 6
 
 
@@ -118,19 +123,9 @@ def _surroundings() -> dict:
         device=torch.cuda.get_device_name() if cuda else 'CPU',
         cores=os.cpu_count(),
         threads=torch.get_num_threads(),
-        versions=dict(python=platform.python_version(), **dict(_versions())),
+        versions=installed_versions(_PACKAGES),
         finished=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
     )
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    for name in _PACKAGES:
-        for distribution in (name, f'onedl-{name}'):
-            try:
-                yield name, version(distribution)
-                break
-            except PackageNotFoundError:
-                continue
 
 
 @contextmanager
