@@ -59,6 +59,8 @@ def test_what_is_there_is_left_alone(root):
 
 def test_other_weights_are_an_error(tmp_path):
     copy_shipped('captioner', tmp_path / 'captioner')
+    (tmp_path / 'captioner' / 'README.md').write_text('An older card.')
+    copy_shipped('captioner', tmp_path / 'captioner')
     (tmp_path / 'captioner' / 'model.safetensors').write_bytes(b'another')
     with pytest.raises(FileExistsError, match='is not the captioner that comes with'):
         copy_shipped('captioner', tmp_path / 'captioner')
