@@ -116,8 +116,9 @@ def train_stage(
     since = time.perf_counter()
     with progress, noted_signals() as asked:
         for step in range(first, steps):
+            rate = stage.learning_rate * _rate(step, steps)
             for group in optimizer.param_groups:
-                group['lr'] = stage.learning_rate * _rate(step, steps)
+                group['lr'] = rate
             # On the CPU, where a seed gives the same draws on any machine.
             generator = torch.Generator().manual_seed(stage.seed * 1_000_003 + step)
             losses = stage.losses(generator)
@@ -136,7 +137,12 @@ def train_stage(
                 sums, summed = {}, 0
                 _check_finite(means, done, stage.learning_rate)
                 now = time.perf_counter()
-                folder.append(step=done, seconds=round(now - since, 2), **means)
+                folder.append(
+                    step=done,
+                    seconds=round(now - since, 2),
+                    learning_rate=float(f'{rate:.3g}'),
+                    **means,
+                )
                 since = now
                 progress.set_postfix({k: f'{v:.4f}' for k, v in means.items()}, refresh=False)
             if asked or done % checkpoint_every == 0 or done == steps:
