@@ -41,10 +41,9 @@ class Denoiser(Stage):
     Stable Diffusion's text encoder was trained before, on pictures and captions of its own; here
     the captions of the scenes teach both.
 
-    Neighbouring latents and their many channels say much the same, so a picture shows through all
-    but the highest noise, and only there captions tell what it does not. As in Stable Diffusion 3,
-    whose latents have 16 channels, too, timesteps are therefore drawn from a shifted distribution
-    (Esser et al., 2024, Sec. 5.3.2): t / T = s u / (1 + (s - 1) u), u uniform, s = 3.
+    A picture shows through all but high noise, and only there captions tell what it does not. As
+    in Stable Diffusion 3, timesteps are therefore drawn from a shifted distribution (Esser et al.,
+    2024, Sec. 5.3.2): t / T = s u / (1 + (s - 1) u), u uniform, s = 3.
 
     Args:
         latents (Tensor): (N, 2, C, h, w), of scenes 0 to N - 1 and of their mirror images.

@@ -57,7 +57,7 @@ class PretrainingSettings:
     autoencoder_steps: int = 1500
     autoencoder_batch_size: int = 16
     autoencoder_learning_rate: float = 1e-3
-    steps: int = 4600
+    steps: int = 7000
     batch_size: int = 32
     learning_rate: float = 1e-3
     mixed_precision: str = 'no'

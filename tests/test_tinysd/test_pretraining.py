@@ -21,9 +21,13 @@ from tests.conftest import REPOSITORY
 pytestmark = pytest.mark.usefixtures('small_steps')
 
 
-def losses(out, name='denoiser') -> list[float]:
+def logged(out, name: str) -> list[dict]:
     text = (Path(out) / name / 'log.jsonl').read_text()
-    lines = [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def losses(out, name='denoiser') -> list[float]:
+    lines = logged(out, name)
     assert [line['step'] for line in lines] == list(range(1, len(lines) + 1))
     return [line['loss' if name == 'denoiser' else 'l1'] for line in lines]
 
@@ -31,7 +35,7 @@ def losses(out, name='denoiser') -> list[float]:
 def test_result_is_a_pretrained_model(whole_run):
     folder = Path(whole_run.out) / 'tinysd'
     backbone = TADPUNetBackbone(str(folder), prompt=dict(type='CaptionPrompt')).eval()
-    assert backbone.out_channels == (32, 64 + 77, 96 + 77, 128)
+    assert backbone.out_channels == (48, 96 + 77, 96 + 77, 96)
     # In single precision, though the files are in half.
     assert {p.dtype for p in backbone.parameters()} == {torch.float32}
     backbone.set_prompts(['a red star', ''])
@@ -48,8 +52,14 @@ def test_result_is_a_pretrained_model(whole_run):
 def test_latents_have_unit_standard_deviation(whole_run):
     (file,) = (Path(whole_run.out) / 'latents').iterdir()
     latents = np.load(file)
-    assert latents.shape == (8, 2, 16, 16, 16) and latents.dtype == np.float16
+    assert latents.shape == (8, 2, 4, 16, 16) and latents.dtype == np.float16
     assert latents.astype(np.float32).std() == pytest.approx(1, abs=0.25)
+
+
+def test_the_log_has_the_learning_rate(whole_run):
+    rates = [line['learning_rate'] for line in logged(whole_run.out, 'denoiser')]
+    # Four steps of a warm-up of a hundred; the decay begins where they end.
+    assert rates == pytest.approx([1e-5, 2e-5, 3e-5, 4e-5], rel=1e-2)
 
 
 def test_interrupted_then_continued(whole_run, make_settings, tmp_path, monkeypatch):

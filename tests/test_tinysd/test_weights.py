@@ -40,16 +40,16 @@ def test_cards_say_what_was_measured():
 
 def test_tinysd_has_learned_the_text():
     losses = caption_losses(str(TINYSD), count=50, seeds=1).means
-    expected = dict(right=0.15362, none=0.15423, wrong=0.15541)
+    expected = dict(right=0.13878, none=0.14173, wrong=0.14945)
     assert losses == pytest.approx(expected, rel=1e-3)
     assert losses['right'] < losses['none'] < losses['wrong']
 
 
 def test_words_attend_to_what_they_name():
     shares = attention_shares(str(TINYSD), count=50)
-    assert shares.mass.mean().item() == pytest.approx(0.0645, rel=0.02)
+    assert shares.mass.mean().item() == pytest.approx(0.0855, rel=0.02)
     assert shares.area.mean().item() == pytest.approx(0.0500, rel=2e-3)
-    assert shares.ratio > 1.2
+    assert shares.ratio > 1.6
 
 
 def test_captioner_names_what_is_there():

@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 
 # Channels of the features alone, by the architecture that a config names. What a config has on
 # top of them is its prompt's attention maps.
-FEATURES = [(320, 640, 1280, 1280), (32, 64, 96, 128)]
+FEATURES = [(320, 640, 1280, 1280), (48, 96, 96, 96)]
 TINY_FEATURES = (32, 32, 64, 64)
 WIDTH = 16
 # Arguments of transforms that are sizes in pixels.

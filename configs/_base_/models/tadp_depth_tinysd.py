@@ -4,7 +4,7 @@ model = dict(
     data_preprocessor=dict(size=(128, 128)),
     backbone=dict(pretrained='data/shapescenes/tinysd', keep_padding=False),
     decode_head=dict(
-        in_channels=[32, 64, 96, 128],
+        in_channels=[48, 96, 96, 96],
         embed_dim=16,
         feature_dim=128,  # 8 times embed_dim
         num_deconv_filters=(32, 32, 32),

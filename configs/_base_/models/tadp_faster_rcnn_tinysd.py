@@ -3,7 +3,7 @@ _base_ = 'tadp_faster_rcnn_sd15.py'
 proposals = dict(nms_pre=500, max_per_img=200)
 model = dict(
     backbone=dict(pretrained='data/shapescenes/tinysd'),
-    neck=dict(in_channels=[32, 141, 173, 128], out_channels=64),
+    neck=dict(in_channels=[48, 173, 173, 96], out_channels=64),
     rpn_head=dict(
         in_channels=64,
         feat_channels=64,

@@ -4,7 +4,7 @@ norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     data_preprocessor=dict(size=(128, 128)),
     backbone=dict(pretrained='data/shapescenes/tinysd'),
-    neck=dict(in_channels=[32, 141, 173, 128], out_channels=64),
+    neck=dict(in_channels=[48, 173, 173, 96], out_channels=64),
     decode_head=dict(
         in_channels=[64, 64, 64, 64],
         channels=64,

@@ -5,5 +5,5 @@ model = dict(
         prompt=dict(_delete_=True, type='ClassEmbeddingsPrompt', class_names=_base_.class_names)
     ),
     # 25 attention maps, one per token: each name is one.
-    neck=dict(in_channels=[32, 89, 121, 128]),
+    neck=dict(in_channels=[48, 121, 121, 96]),
 )

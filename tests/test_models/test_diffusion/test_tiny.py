@@ -33,8 +33,12 @@ def model(folder):
 
 @pytest.fixture(scope='module')
 def pictures() -> torch.Tensor:
-    """(16, 3, 128, 128) in [-1, 1], which the autoencoder was not fitted to."""
-    images = [render_scene(sample_scene(0, 0, i), 128).image for i in range(16)]
+    """(16, 3, 128, 128) in [-1, 1], of all domains; the autoencoder was not fitted to them."""
+    domains = list(DOMAINS)
+    images = [
+        render_scene(sample_scene(0, 0, i), 128, domains[i % len(domains)]).image
+        for i in range(16)
+    ]
     return torch.stack([torch.from_numpy(i).permute(2, 0, 1) for i in images]) / 127.5 - 1
 
 
@@ -59,7 +63,7 @@ def test_it_is_small(model):
         name: sum(p.numel() for p in getattr(model, name).parameters()) / 1e6
         for name in ('unet', 'vae', 'text_model')
     }
-    assert 4.5 < sum(millions.values()) < 5.6
+    assert 4.5 < sum(millions.values()) < 5.8
     assert millions['unet'] > 4
 
 
@@ -156,10 +160,9 @@ def test_merges_do_not_spoil_one_another(tmp_path):
 
 def test_scaled_latents_have_unit_deviation(model, pictures):
     latents = encode(model, pictures)
-    assert latents.shape == (16, 16, 16, 16)
+    assert latents.shape == (16, 4, 16, 16)
     assert 0.9 < latents.std() < 1.1
     assert latents.mean().abs() < 0.1
-    # Fitted to all domains, measured on one.
     assert ((latents.std(dim=(0, 2, 3)) - 1).abs() < 0.35).all()
     # As with Stable Diffusion, leaving the scaling out makes a difference.
     assert 0.15 < model.vae.config.scaling_factor < 0.22
@@ -169,13 +172,13 @@ def test_scaled_latents_have_unit_deviation(model, pictures):
 
 
 def test_latents_keep_the_picture(model, pictures):
-    """A linear map of each latent pixel explains nine tenths of its 8x8 block's variance."""
-    latents = encode(model, pictures).permute(0, 2, 3, 1).reshape(-1, 16)
+    """A linear map of each latent pixel explains four fifths of its 8x8 block's variance."""
+    latents = encode(model, pictures).permute(0, 2, 3, 1).reshape(-1, 4)
     latents = torch.cat([latents, torch.ones(len(latents), 1)], dim=1)
     blocks = F.unfold(pictures, 8, stride=8).transpose(1, 2).flatten(0, 1)
     decoded = latents @ torch.linalg.lstsq(latents, blocks).solution
     unexplained = (decoded - blocks).square().sum() / (blocks - blocks.mean(0)).square().sum()
-    assert unexplained < 0.1
+    assert unexplained < 0.2
 
 
 def test_text_encoder_tells_words_apart(model):

@@ -3,7 +3,7 @@
 A convolutional encoder of random weights loses two thirds of a picture's variance on the way to
 the latents. Here the residual branches are silenced, and the convolutions between them are set
 in closed form to the principal components of rendered pictures, much like JPEG's cosine
-transform cut to a few coefficients per block: nine tenths of the variance are kept. The decoder
+transform cut to a few coefficients per block: five sixths of the variance are kept. The decoder
 stays random: TADP has no use for it.
 """
 
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from mmtadp.datasets.shapescenes import DOMAINS, render_scene, sample_scene
 
-LATENT_CHANNELS = 16
+LATENT_CHANNELS = 4
 _BLOCK_CHANNELS = (16, 32, 32, 32)
 # Like Stable Diffusion's, so that leaving latent scaling out has the same effect on the U-Net.
 _LATENT_STD = 5.5
@@ -29,7 +29,7 @@ _PICTURE_SEED = 1729
 
 
 def build_autoencoder() -> AutoencoderKL:
-    """An autoencoder with 16 latent channels and a factor of 8.
+    """An autoencoder with 4 latent channels and a factor of 8, as Stable Diffusion's.
 
     The decoder's weights come from torch's global generator, the encoder's from no generator.
 

@@ -24,7 +24,7 @@ from .autoencoder import LATENT_CHANNELS, build_autoencoder
 from .vocabulary import BOS, EOS, MAX_LENGTH, build_vocabulary, shapescenes_words, write_tokenizer
 
 _TEXT_WIDTH = 128
-_UNET_CHANNELS = (32, 64, 96, 128)
+_UNET_CHANNELS = (48, 96, 96, 96)
 _TOKEN_STD, _POSITION_STD = 1.0, 0.1
 
 
