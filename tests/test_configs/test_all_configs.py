@@ -92,7 +92,7 @@ TOKENS = {
 # Stable Diffusion 1.5's U-Net without conv_norm_out and conv_out, and the text adapter.
 UNET = 859_508_800
 TEXT_ADAPTER = 1_181_952
-TINY_UNET = 4_802_528
+TINY_UNET = 4_927_776
 TINY_TEXT_ADAPTER = 33_152
 # What a segmentation head has beside its classifier of 256 weights and a bias for each class.
 FPN_HEAD = 4_132_352
@@ -230,7 +230,7 @@ def test_size_on_shapes(name, in_weights, build):
     assert backbone.prompt.num_tokens == num_tokens
     task = name.rpartition('_')[2]
     maps = 0 if task == 'depth' else num_tokens
-    assert backbone.out_channels == (32, 64 + maps, 96 + maps, 128)
+    assert backbone.out_channels == (48, 96 + maps, 96 + maps, 96)
     assert count(backbone) == TINY_UNET + (TINY_TEXT_ADAPTER if '_ta_' in name else 0)
     assert (backbone.vae.scale == 1) == ('_no_latent_scaling_' in name)
     assert (config.default_scope, type(model).__name__) == dict(
