@@ -15,6 +15,7 @@ from pathlib import Path  # noqa: E402
 from typing import Callable, Iterator  # noqa: E402
 
 import pytest  # noqa: E402
+from accelerate.state import AcceleratorState  # noqa: E402
 from mmengine.utils import ManagerMixin  # noqa: E402
 
 from mmtadp.datasets.captions.nouns import find_nouns, load_tagger  # noqa: E402
@@ -31,6 +32,16 @@ _PATH = tempfile.TemporaryDirectory()
 PATH_OF_TESTS = _PATH.name
 Path(PATH_OF_TESTS, 'tests').symlink_to(REPOSITORY / 'tests')
 sys.path.insert(0, PATH_OF_TESTS)
+
+
+@pytest.fixture
+def forget_accelerate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For tests that personalise: accelerate keeps its settings for the whole process."""
+    # Training leaves it, and accelerate would take this process for one of several.
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture(scope='session')

@@ -12,7 +12,7 @@ from mmtadp.datasets.shapescenes import write_dataset
 
 
 @pytest.fixture
-def root(own_data, monkeypatch) -> Path:
+def root(own_data, forget_accelerate, monkeypatch) -> Path:
     """The data with a target of a few scenes."""
     root = Path(own_data.data)
     write_dataset(root, ['night'], num_training=3, num_validation=1, size=64)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from accelerate.state import AcceleratorState
 from PIL import Image
 
 from mmtadp.personalization import DreamBoothSettings, TextualInversionSettings
@@ -28,13 +27,8 @@ def photo(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def forget_accelerate(monkeypatch: pytest.MonkeyPatch):
-    """accelerate keeps its settings for the whole process."""
-    # Which accelerate would take for one of several processes.
-    monkeypatch.delenv('LOCAL_RANK', raising=False)
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+def _personalises(forget_accelerate) -> None:
+    """All tests of this folder do."""
 
 
 @pytest.fixture

@@ -14,12 +14,10 @@ TINY = ['--resolution', '32', '--steps', '2', '--cpu']
 
 
 @pytest.fixture
-def tool(monkeypatch, capsys, tiny_pipeline, tmp_path):
+def tool(forget_accelerate, monkeypatch, capsys, tiny_pipeline, tmp_path):
     """Runs a tool on three images; returns exit code, output and errors."""
     photos = write_photos(tmp_path / 'photos', 3)
     monkeypatch.chdir(tmp_path)
-    # Which accelerate would take for one of several processes.
-    monkeypatch.delenv('LOCAL_RANK', raising=False)
 
     def run(name: str, *args) -> tuple[int, str, str]:
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -30,8 +28,7 @@ def tool(monkeypatch, capsys, tiny_pipeline, tmp_path):
             runpy.run_path(script, run_name='__main__')
         return (end.value.code, *capsys.readouterr())
 
-    yield run
-    AcceleratorState._reset_state(reset_partial_state=True)
+    return run
 
 
 def test_a_token_and_how_it_fits(tool, tmp_path):
