@@ -27,7 +27,6 @@ os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 import torch
 from mmengine.config import DictAction
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.claims import ResultsFile, Run, full_plan, quick_plan
 from mmtadp.claims.fingerprint import fingerprint
 from mmtadp.claims.pictures import draw_pictures
@@ -38,17 +37,11 @@ from mmtadp.claims.results import run_of
 from mmtadp.claims.schedule import default_jobs, run_all
 from mmtadp.claims.settings import DEFAULT_DATA, Settings
 from mmtadp.datasets.captions import TaggerDataError
-from mmtadp.personalization.errors import Interrupted, PersonalizationError
+from mmtadp.resumable import Interrupted, RunError
 from mmtadp.tinysd.preparation import WEIGHTS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs' / 'tadp' / 'shapes'
-_MENDABLE = (
-    PersonalizationError,
-    CaptioningError,
-    TaggerDataError,
-    FileExistsError,
-    FileNotFoundError,
-)
+_MENDABLE = (RunError, TaggerDataError, FileExistsError, FileNotFoundError)
 _SCORES = WEIGHTS / 'captioner' / 'scores.json'
 
 
@@ -106,12 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not args.report_only:
         try:
             code = make_runs(runs, settings, args.jobs or default_jobs(threads, cuda))
-        except (
-            PersonalizationError,
-            CaptioningError,
-            FileExistsError,
-            FileNotFoundError,
-        ) as error:
+        except _MENDABLE as error:
             print(f'error: {error}', file=sys.stderr)
             return 2
         except Interrupted as interrupted:

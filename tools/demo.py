@@ -18,8 +18,10 @@ os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
 from mmengine.config import Config
 
+from mmtadp.atomic_files import write_json
 from mmtadp.compat import safe_checkpoint_loading
 from mmtadp.engine import runs
+from mmtadp.resumable import RunError
 from mmtadp.tinysd.preparation import prepare
 
 # Scripts of this folder are no package.
@@ -74,7 +76,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     except KeyboardInterrupt:
         print('\nInterrupted. The same command continues from the last checkpoint.')
         sys.exit(130)
-    except FileExistsError as error:
+    except (FileExistsError, RunError) as error:
         parser.error(str(error))
     write_json(metrics_file, metrics)
     report(task, work_dir, metrics)
@@ -175,13 +177,6 @@ def test(task: DemoTask, cfg: Config, name: str) -> Dict[str, float]:
     task.keep_predictions(cfg, work_dir)
     with safe_checkpoint_loading():
         return runs.build_runner(cfg, weights_follow=True).test()
-
-
-def write_json(path: Path, content: Dict) -> None:
-    """Write a file that is never seen half written."""
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(json.dumps(content, indent=2) + '\n')
-    temporary.replace(path)
 
 
 def report(task: DemoTask, work_dir: Path, metrics: Dict) -> None:

@@ -6,7 +6,6 @@ python tools/prepare_shapescenes.py data/shapescenes --domains day night --capti
 import argparse
 from pathlib import Path
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.datasets.captions import TaggerDataError
 from mmtadp.datasets.shapescenes import DOMAINS
 from mmtadp.tinysd.preparation import CAPTIONS, SHIPPED, prepare
@@ -51,7 +50,7 @@ def main() -> None:
             workers=args.workers,
             captions=args.captions,
         )
-    except (FileExistsError, ValueError, CaptioningError, TaggerDataError) as error:
+    except (FileExistsError, ValueError, TaggerDataError) as error:
         parser.error(str(error))
     root = Path(args.root)
     print(f'ShapeScenes: {", ".join(str(root / domain) for domain in args.domains)}')

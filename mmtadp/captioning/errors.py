@@ -1,7 +1,9 @@
 """What goes wrong in ways that the user can put right."""
 
+from mmtadp.resumable import RunError
 
-class CaptioningError(ValueError):
+
+class CaptioningError(RunError):
     """Arguments, images and files do not go together; the message says what to do."""
 
 

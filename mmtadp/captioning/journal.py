@@ -7,8 +7,9 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmtadp.atomic_files import sync_folder, write_json
+
 from .errors import CaptioningError
-from .results import sync_folder, write_json
 
 _SETTINGS = 'run.json'
 

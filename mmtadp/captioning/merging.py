@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmtadp.atomic_files import write_json
 from mmtadp.datasets.captions import CaptionFileError, CaptionStore
 
 from .entries import Entry, read_entries
 from .errors import CaptioningError
 from .provenance import make_provenance
-from .results import ResultFiles, sha256, write_captions, write_json, write_list
+from .results import ResultFiles, sha256, write_captions, write_list
 
 ON_CONFLICT = ('error', 'first', 'last', 'all')
 

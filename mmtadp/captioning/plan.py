@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmtadp.resumable import check_same_settings
+
 from .captioner import Decoding
 from .errors import CaptioningError
 from .image_keys import assign_keys
 from .image_loading import DEFAULT_MAX_PIXELS
 from .image_sources import find_images
 from .journal import Journal, Progress
-from .provenance import check_same_settings
 from .results import ResultFiles
 
 DEFAULT_BATCH_SIZE = 64
@@ -114,6 +115,7 @@ def make_plan(task: Task, files: ResultFiles, journal: Journal) -> Plan:
         Plan: What remains.
 
     Raises:
+        RunError: If an earlier run had other arguments.
         CaptioningError: If images, keys or earlier results do not go together with the task.
     """
     paths = assign_keys(

@@ -10,7 +10,7 @@ from typing import Any
 from torch.distributed import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from .errors import CaptioningError
+from mmtadp.resumable import RunError
 
 # Others wait for the slowest; torchrun ends them if one fails.
 _PATIENCE = timedelta(days=30)
@@ -68,12 +68,12 @@ class Processes:
         """Waits for what the main one sends.
 
         Raises:
-            CaptioningError: If that is one.
+            RunError: If that is one.
         """
         self._wait_for(['plan'])
         message = pickle.loads(zlib.decompress(self._store.get('plan')))
         self._store.set(f'received_{self.rank}', b'1')
-        if isinstance(message, CaptioningError):
+        if isinstance(message, RunError):
             raise message
         return message
 

@@ -1,11 +1,8 @@
-"""How captions were made, for the file beside them and for resuming."""
+"""How captions were made, for the file beside them."""
 
-import json
 from datetime import UTC, datetime
 
 from mmtadp.dependencies import installed_versions
-
-from .errors import CaptioningError
 
 # What has a say in a caption.
 _PACKAGES = (
@@ -29,29 +26,3 @@ def make_provenance(settings: dict, **details: object) -> dict:
     """
     date = datetime.now(UTC).isoformat(timespec='seconds')
     return dict(settings=settings, date=date, versions=installed_versions(_PACKAGES), **details)
-
-
-def check_same_settings(settings: dict, earlier: dict, where: str) -> None:
-    """Checks that a run can be continued.
-
-    Args:
-        settings (dict): Of this run.
-        earlier (dict): Of the run that is to be continued.
-        where (str): The file that has the latter.
-
-    Raises:
-        CaptioningError: If they differ.
-    """
-    # Through JSON, which makes lists of tuples.
-    settings = json.loads(json.dumps(settings))
-    names = [*settings, *(name for name in earlier if name not in settings)]
-    differences = [
-        f'{name} was {earlier.get(name)!r} and is {settings.get(name)!r}'
-        for name in names
-        if earlier.get(name) != settings.get(name)
-    ]
-    if differences:
-        raise CaptioningError(
-            f'{where} is of a run with other arguments: {"; ".join(differences)}. Give the same '
-            'ones to continue it, name another --out, or start anew with --overwrite.'
-        )

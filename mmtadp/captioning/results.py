@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+
+from mmtadp.atomic_files import write_json, write_text
 
 from .errors import CaptioningError
 
@@ -74,35 +75,6 @@ def write_list(path: Path, skipped: dict[str, str]) -> None:
         write_text(path, ''.join(lines))
     else:
         path.unlink(missing_ok=True)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Writes a JSON file, indented."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + '\n')
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file so that it is always either the old or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with open(temporary, 'w', encoding='utf-8', newline='\n') as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes a new name in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sha256(path: Path) -> str:

@@ -3,6 +3,8 @@
 import time
 from typing import NamedTuple
 
+from mmtadp.resumable import RunError
+
 from .errors import CaptioningError
 from .journal import Journal, Progress
 from .local_engine import LocalEngine
@@ -42,7 +44,7 @@ def run_task(task: Task, engine: LocalEngine | RayEngine, processes: Processes) 
         Summary | None: In the main process.
 
     Raises:
-        CaptioningError: If something is wrong that the user can put right.
+        RunError: If something is wrong that the user can put right.
     """
     files = ResultFiles(task.out)
     journal = Journal(files.journal)
@@ -75,7 +77,7 @@ def _shared_plan(task: Task, files: ResultFiles, journal: Journal, processes: Pr
         return processes.receive()
     try:
         plan = make_plan(task, files, journal)
-    except CaptioningError as error:
+    except RunError as error:
         processes.send(error)
         raise
     processes.send(plan)

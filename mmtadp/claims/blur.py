@@ -6,8 +6,9 @@ from pathlib import Path
 
 import cv2
 
+from mmtadp.atomic_files import write_bytes, write_text
 from mmtadp.datasets.shapescenes import encode_png
-from mmtadp.datasets.shapescenes.writer import MANIFEST, write_atomically
+from mmtadp.datasets.shapescenes.writer import MANIFEST
 
 _SPLIT = 'validation'
 _SHARED = ('annotations', 'captions.json', f'instances_{_SPLIT}.json')
@@ -36,10 +37,10 @@ def write_blurred(folder: Path, sigma: int) -> Path:
     for file in sorted((folder / 'images' / _SPLIT).glob('*.png')):
         if not (images / file.name).exists():
             blurred = cv2.GaussianBlur(cv2.imread(str(file)), (0, 0), sigma)
-            write_atomically(images / file.name, encode_png(blurred[..., ::-1]))
+            write_bytes(images / file.name, encode_png(blurred[..., ::-1]))
     for name in _SHARED:
         if not (out / name).exists():
             (out / name).symlink_to(os.path.join(os.pardir, folder.name, name))
     manifest = {**json.loads((folder / MANIFEST).read_text()), 'blur': sigma}
-    write_atomically(out / MANIFEST, (json.dumps(manifest, indent=1) + '\n').encode())
+    write_text(out / MANIFEST, json.dumps(manifest, indent=1) + '\n')
     return out

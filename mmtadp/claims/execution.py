@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from packaging.requirements import Requirement
 
+from mmtadp.atomic_files import write_json
 from mmtadp.compat import safe_checkpoint_loading
 from mmtadp.dependencies import CORE, MM_SETS, installed_versions
 from mmtadp.engine import runs
-from mmtadp.personalization.checkpoint import write_file
 
 from .configuration import folder_of, runner_config
 from .confusion import PREFIX
@@ -82,7 +82,7 @@ def _train(run: Run, settings: Settings) -> str:
         config = runner_config(run, settings)
         runs.protect_results(config, overwrite=True)
         runs.build_runner(config, weights_follow=False).train()
-        write_file(done, lambda path: path.write_text(json.dumps(mark)))
+        write_json(done, mark)
         checkpoint = runs.last_checkpoint(folder)
     return str(checkpoint)
 

@@ -41,8 +41,7 @@ def prepare_runs(runs: Sequence[Run], root: str | os.PathLike, workers: int = 0)
         workers (int): Processes that render scenes; 0 renders in this one.
 
     Raises:
-        PersonalizationError: If personalisation cannot be done.
-        CaptioningError: If captioning cannot be done.
+        RunError: If captioning or personalisation cannot be done.
         FileExistsError: If ``root`` holds something else.
         TaggerDataError: If NLTK's tagger is needed and not there.
         Interrupted: If SIGINT or SIGTERM asked personalisation to stop; it continues next time.

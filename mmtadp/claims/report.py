@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from mmtadp.personalization.checkpoint import write_file
+from mmtadp.atomic_files import write_text
 
 from .conditions import Point, by_blur, by_class, by_labelled, by_size, rank_correlation
 from .labels import DIGITS, LABELS, UNITS
@@ -85,7 +85,7 @@ def write_report(
         *_figures(plots, folder),
     ]
     text = '\n'.join(parts)
-    write_file(out, lambda path: path.write_text(text))
+    write_text(out, text)
 
 
 def _hardware(rows: Mapping[str, dict]) -> str:

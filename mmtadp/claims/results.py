@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mmtadp.personalization.checkpoint import write_file
+from mmtadp.atomic_files import write_text
 
 from .plan import Run
 
@@ -71,7 +71,7 @@ class ResultsFile:
             for row in stale:
                 aside.append(row)
             text = ''.join(json.dumps(row) + '\n' for row in rows if row not in stale)
-            write_file(self.path, lambda path: path.write_text(text))
+            write_text(self.path, text)
         return [row['key'] for row in stale]
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from mmtadp.personalization.interruption import noted_signals
+from mmtadp.resumable import noted_signals
 
 from .configuration import folder_of
 from .plan import Run

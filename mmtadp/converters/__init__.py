@@ -5,7 +5,6 @@ from .checkpoint_file import (
     CheckpointFile,
     check_free,
     read_checkpoint,
-    written_at_once,
 )
 from .ledger import Ledger, Report
 from .stable_diffusion import (
@@ -24,5 +23,4 @@ __all__ = [
     'folder_to_single_file',
     'read_checkpoint',
     'single_file_to_folder',
-    'written_at_once',
 ]

@@ -1,16 +1,12 @@
-"""Checkpoints as files: read without executing them, written at once or not at all."""
+"""Checkpoints as files: read without executing them."""
 
-import os
 import pickle
 import re
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import torch
 from safetensors import SafetensorError
@@ -150,32 +146,6 @@ def _count_tensors(value: Any) -> int:
     if isinstance(value, (list, tuple)):
         return sum(map(_count_tensors, value))
     return 0
-
-
-@contextmanager
-def written_at_once(target: Path, overwrite: bool = False) -> Iterator[Path]:
-    """A path to write a file or a folder to, which becomes ``target`` if all went well.
-
-    Args:
-        target (Path): Where it should end up; its folder is made.
-        overwrite (bool): Replace what is there.
-
-    Yields:
-        Path: A path beside it, where nothing is yet, with the same suffix.
-
-    Raises:
-        CheckpointError: If ``target`` exists and ``overwrite`` is False.
-    """
-    target = Path(target)
-    check_free(target, overwrite)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix='.converting-') as folder:
-        new = Path(folder) / target.name
-        yield new
-        if target.is_dir():
-            # A folder cannot be replaced in one step: the old one is moved aside first.
-            shutil.move(target, Path(folder) / 'old')
-        os.replace(new, target)
 
 
 def check_free(target: Path, overwrite: bool) -> None:

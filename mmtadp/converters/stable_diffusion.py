@@ -8,6 +8,7 @@ from diffusers import PNDMScheduler, StableDiffusionPipeline
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mmtadp.atomic_files import write_file, write_folder
 from mmtadp.models.diffusion import (
     DiffusionModel,
     load_diffusion_model,
@@ -15,7 +16,7 @@ from mmtadp.models.diffusion import (
 )
 from mmtadp.models.diffusion.single_file import PREFIXES
 
-from .checkpoint_file import CheckpointError, read_checkpoint, written_at_once
+from .checkpoint_file import CheckpointError, check_free, read_checkpoint
 from .compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
 from .ledger import Ledger, Report
 
@@ -81,6 +82,7 @@ def single_file_to_folder(
         CheckpointError: If the file cannot be read or is no Stable Diffusion 1.x model of this
             architecture, or ``target`` exists.
     """
+    check_free(target, overwrite)
     ledger = Ledger(read_checkpoint(source, allow_pickle), _ADVICE)
     if ledger.any_with(_OPEN_CLIP):
         raise CheckpointError(
@@ -104,8 +106,7 @@ def single_file_to_folder(
     for part, module in modules.items():
         _check_shapes(source, PARTS[part], module, states[part])
         module.load_state_dict(states[part], assign=True)
-    with written_at_once(target, overwrite) as folder:
-        _pipeline(model).save_pretrained(folder)
+    write_folder(target, _pipeline(model).save_pretrained)
     return report
 
 
@@ -132,6 +133,7 @@ def folder_to_single_file(
         raise CheckpointError(f'{target} should end in .safetensors or .ckpt')
     if not Path(source).is_dir():
         raise CheckpointError(f'{source} is no folder')
+    check_free(target, overwrite)
     model = load_diffusion_model(str(source))
     report = Report()
     state = compvis_state_dict(model, report)
@@ -140,11 +142,10 @@ def folder_to_single_file(
         key: value.to(dtype if value.is_floating_point() else value.dtype).contiguous()
         for key, value in state.items()
     }
-    with written_at_once(target, overwrite) as path:
-        if target.suffix == '.safetensors':
-            save_file(state, path, metadata=dict(format='pt'))
-        else:
-            torch.save(dict(state_dict=state), path)
+    if target.suffix == '.safetensors':
+        write_file(target, lambda new: save_file(state, new, metadata=dict(format='pt')))
+    else:
+        write_file(target, lambda new: torch.save(dict(state_dict=state), new))
     return report
 
 

@@ -3,7 +3,6 @@
 from .comparison import PromptLoss, compare_prompts
 from .diffusion import denoising_losses
 from .dreambooth import DreamBooth, DreamBoothSettings
-from .errors import Interrupted, PersonalizationError
 from .images import ImagePool
 from .settings import PRECISIONS, Settings
 from .templates import TEMPLATES
@@ -16,8 +15,6 @@ __all__ = [
     'DreamBooth',
     'DreamBoothSettings',
     'ImagePool',
-    'Interrupted',
-    'PersonalizationError',
     'PromptLoss',
     'Settings',
     'Summary',

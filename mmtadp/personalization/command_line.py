@@ -2,11 +2,10 @@
 
 import argparse
 import dataclasses
-import sys
-from collections.abc import Callable
+
+from mmtadp.resumable import exit_code
 
 from .concept import Concept
-from .errors import Interrupted, PersonalizationError
 from .settings import PRECISIONS, Settings
 from .training import personalize
 
@@ -83,32 +82,3 @@ def run_command(
             print(f'{summary.result}: {steps}\n{summary.usage}')
 
     return exit_code(run, args['overwrite'])
-
-
-def exit_code(run: Callable[[], None], overwrite: bool) -> int:
-    """Runs a training that can be continued; says what went wrong.
-
-    Args:
-        run (Callable): The training.
-        overwrite (bool): Whether ``--overwrite`` was given, which its continuation must not have.
-
-    Returns:
-        int: 0 done, 2 an error that the user can put right, 128 + signal interrupted.
-    """
-    try:
-        run()
-    except PersonalizationError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except Interrupted as interrupted:
-        without = ' without --overwrite' if overwrite else ''
-        print(
-            f'\nInterrupted after step {interrupted.step:,}, which is saved. The same command'
-            f'{without} continues.',
-            file=sys.stderr,
-        )
-        return 128 + interrupted.signal
-    except KeyboardInterrupt:
-        print('\nInterrupted. The same command continues from what is saved.', file=sys.stderr)
-        return 130
-    return 0

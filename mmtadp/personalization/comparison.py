@@ -7,9 +7,9 @@ import torch
 
 from mmtadp.models.diffusion import TextEncoder, add_learned_tokens, read_learned_tokens
 from mmtadp.models.diffusion.unet import load_unet
+from mmtadp.resumable import RunError
 
 from .diffusion import denoising_losses, encode_images, load_model
-from .errors import PersonalizationError
 from .images import ImagePool
 
 
@@ -59,7 +59,7 @@ def compare_prompts(
         device (str): Where to run.
 
     Raises:
-        PersonalizationError: If these do not go together.
+        RunError: If these do not go together.
     """
     pool = ImagePool(images, resolution, random_crop=False, flip=0, seed=seed)
     model, scheduler = load_model(pretrained, architecture)
@@ -71,7 +71,7 @@ def compare_prompts(
             model.text_model, model.tokenizer, tokens
         )
     except (FileNotFoundError, ValueError) as error:
-        raise PersonalizationError(str(error)) from error
+        raise RunError(str(error)) from error
     encoder = TextEncoder(text_model, tokenizer, 0, expansions)
     embeddings = encoder(list(prompts)).to(device)
     for module in (model.unet, model.vae):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from mmtadp.models.diffusion import TextEncoder
+from mmtadp.resumable import RunError
 
 from .diffusion import encode_images, load_model, sample_pictures
-from .errors import PersonalizationError
 from .images import ImagePool, grid
 from .settings import Settings
 
@@ -30,7 +30,7 @@ class Concept(ABC):
         prepared (nn.Module): The same as accelerate wraps it; the trainer sets it.
 
     Raises:
-        PersonalizationError: If settings, images and model do not go together.
+        RunError: If settings, images and model do not go together.
     """
 
     module: nn.Module
@@ -41,7 +41,7 @@ class Concept(ABC):
         self.model, self.scheduler = load_model(settings.pretrained, settings.architecture)
         factor = 2 ** (len(self.model.vae.config.block_out_channels) - 1)
         if settings.resolution % factor:
-            raise PersonalizationError(
+            raise RunError(
                 f'--resolution is {settings.resolution}; expected a multiple of {factor}, the '
                 "autoencoder's stride."
             )

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmtadp.models.diffusion import DiffusionModel, TextEncoder, load_diffusion_model
+from mmtadp.resumable import RunError
 
-from .errors import PersonalizationError
 from .images import to_images
 
 # Of Stable Diffusion 1.x, for files that do not say.
@@ -32,14 +32,14 @@ def load_model(pretrained: str, architecture: str | None) -> tuple[DiffusionMode
         architecture (str, optional): Of a single file.
 
     Raises:
-        PersonalizationError: If it cannot be loaded; see
+        RunError: If it cannot be loaded; see
             :func:`mmtadp.models.diffusion.load_diffusion_model`.
     """
     try:
         model = load_diffusion_model(pretrained, architecture)
         scheduler = _load_scheduler(pretrained)
     except (FileNotFoundError, ValueError, ConnectionError) as error:
-        raise PersonalizationError(str(error)) from error
+        raise RunError(str(error)) from error
     for module in (model.unet, model.vae, model.text_model):
         module.requires_grad_(False).eval()
     return model, scheduler
@@ -52,7 +52,7 @@ def _load_scheduler(pretrained: str) -> DDPMScheduler:
     try:
         config = DDPMScheduler.load_config(pretrained, subfolder='scheduler')
     except OSError as error:
-        raise PersonalizationError(
+        raise RunError(
             f"pretrained='{pretrained}' has no scheduler/scheduler_config.json, which names the "
             f'noise schedule ({str(error).splitlines()[0]}).'
         ) from error
@@ -98,7 +98,7 @@ def denoising_losses(
     elif kind == 'v_prediction':
         target = scheduler.get_velocity(latents, noise, timesteps)
     else:
-        raise PersonalizationError(
+        raise RunError(
             f"the scheduler's prediction_type is {kind!r}; expected 'epsilon' or 'v_prediction'."
         )
     noisy = scheduler.add_noise(latents, noise, timesteps)

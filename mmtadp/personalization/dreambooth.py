@@ -6,10 +6,11 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from .checkpoint import write_file, write_folder
+from mmtadp.atomic_files import write_file, write_folder
+from mmtadp.resumable import RunError
+
 from .concept import Concept
 from .diffusion import denoising_losses
-from .errors import PersonalizationError
 from .images import ImagePool
 from .settings import Settings
 
@@ -42,13 +43,11 @@ class DreamBoothSettings(Settings):
         self._check('class_images', 1)
         self._check('prior_weight', 0)
         if not self.prompt.strip():
-            raise PersonalizationError(
+            raise RunError(
                 "--prompt is empty; expected a caption such as 'an image in sks style'."
             )
         if self.class_folder is not None and self.class_prompt is None:
-            raise PersonalizationError(
-                '--class-folder goes with --class-prompt, the caption of its images.'
-            )
+            raise RunError('--class-folder goes with --class-prompt, the caption of its images.')
 
     def identity(self) -> dict:
         identity = super().identity()
@@ -64,7 +63,7 @@ class DreamBooth(Concept):
         accelerator (Accelerator): Of accelerate.
 
     Raises:
-        PersonalizationError: See :class:`.concept.Concept`.
+        RunError: See :class:`.concept.Concept`.
     """
 
     settings: DreamBoothSettings

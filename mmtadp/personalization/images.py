@@ -10,10 +10,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mmtadp.captioning import CaptioningError, UnusableImageError, find_images
+from mmtadp.captioning import UnusableImageError, find_images
 from mmtadp.captioning.image_loading import open_rgb
-
-from .errors import PersonalizationError
+from mmtadp.resumable import RunError
 
 _KEPT = 64  # resized images: a personalisation has five to some hundreds
 
@@ -29,16 +28,13 @@ class ImagePool:
         seed (int): Of all draws.
 
     Raises:
-        PersonalizationError: If there is no image, or one that cannot be read.
+        RunError: If there is no image, or one that cannot be read.
     """
 
     def __init__(
         self, source: str, resolution: int, random_crop: bool, flip: float, seed: int
     ) -> None:
-        try:
-            self.paths = [Path(image.path) for image in find_images(source)]
-        except CaptioningError as error:
-            raise PersonalizationError(str(error)) from None
+        self.paths = [Path(image.path) for image in find_images(source)]
         self.resolution, self.random_crop = resolution, random_crop
         self.flip, self.seed = flip, seed
         self._resized = functools.lru_cache(_KEPT)(self._load)
@@ -86,7 +82,7 @@ class ImagePool:
         try:
             open_rgb(str(path))
         except UnusableImageError as error:
-            raise PersonalizationError(
+            raise RunError(
                 f'{path} cannot be used: {error}. Repair it or move it out of the folder.'
             ) from None
 

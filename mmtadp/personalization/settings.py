@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from .errors import PersonalizationError
+from mmtadp.resumable import RunError
 
 PRECISIONS = ('no', 'fp16', 'bf16')
 
@@ -43,7 +43,7 @@ class Settings:
         overwrite (bool): Forget an earlier run in ``out``.
 
     Raises:
-        PersonalizationError: If a value is out of range.
+        RunError: If a value is out of range.
     """
 
     images: str
@@ -81,20 +81,18 @@ class Settings:
         for name in ('warmup_steps', 'weight_decay', 'max_grad_norm', 'flip', 'seed'):
             self._check(name, 0)
         if not self.learning_rate > 0:
-            raise PersonalizationError(
+            raise RunError(
                 f'--learning-rate is {self.learning_rate}; expected more than 0, such as 5e-4.'
             )
         if self.mixed_precision not in PRECISIONS:
-            raise PersonalizationError(
+            raise RunError(
                 f'--mixed-precision is {self.mixed_precision!r}; expected one of {PRECISIONS}.'
             )
 
     def _check(self, name: str, least: int) -> None:
         value = getattr(self, name)
         if not value >= least:
-            raise PersonalizationError(
-                f'--{name.replace("_", "-")} is {value}; expected {least} or more.'
-            )
+            raise RunError(f'--{name.replace("_", "-")} is {value}; expected {least} or more.')
 
     def identity(self) -> dict:
         """What the course of a run depends on: its continuation must have the same."""

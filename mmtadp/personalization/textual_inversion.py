@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
+from mmtadp.atomic_files import write_file
 from mmtadp.learned_embeds import LearnedToken
 from mmtadp.models.diffusion import TextEncoder, add_learned_tokens
+from mmtadp.resumable import RunError
 
-from .checkpoint import write_file
 from .concept import Concept
 from .diffusion import denoising_losses
-from .errors import PersonalizationError
 from .settings import Settings
 from .templates import TEMPLATES, suggested_wording
 
@@ -49,7 +49,7 @@ class TextualInversionSettings(Settings):
         self._check('num_vectors', 1)
         wrong = [template for template in self.templates if template.count(_PLACE) != 1]
         if wrong or not self.templates:
-            raise PersonalizationError(
+            raise RunError(
                 f'the template {wrong[0] if wrong else None!r} should hold {_PLACE} once, as in '
                 f"'{TEMPLATES['style'][0]}'."
             )
@@ -63,7 +63,7 @@ class TextualInversion(Concept):
         accelerator (Accelerator): Of accelerate.
 
     Raises:
-        PersonalizationError: See :class:`.concept.Concept`; or if the tokenizer knows the token,
+        RunError: See :class:`.concept.Concept`; or if the tokenizer knows the token,
             or the initialising words do not give its vectors.
     """
 
@@ -76,7 +76,7 @@ class TextualInversion(Concept):
         old = model.text_model.embeddings.token_embedding
         ids = _ids(model.tokenizer, settings.initializer)
         if len(ids) not in (1, settings.num_vectors):
-            raise PersonalizationError(
+            raise RunError(
                 f'--initializer {settings.initializer!r} is {len(ids)} tokens; choose a word that '
                 f'is one, or {settings.num_vectors} for the vectors of the token.'
             )
@@ -87,7 +87,7 @@ class TextualInversion(Concept):
                 model.text_model, model.tokenizer, [token]
             )
         except ValueError as error:
-            raise PersonalizationError(f'--token {settings.token!r}: {error}') from error
+            raise RunError(f'--token {settings.token!r}: {error}') from error
         (rows,) = expansions.values()
         # No cache: the embeddings change with every step.
         self.encoder = TextEncoder(text_model, model.tokenizer, 0, expansions)
@@ -136,7 +136,7 @@ class TextualInversion(Concept):
             caption = template.replace(_PLACE, self.settings.token)
             length = len(self.encoder.token_ids([caption])[0])
             if length > self.encoder.max_length:
-                raise PersonalizationError(
+                raise RunError(
                     f'the template {template!r} is {length} tokens; expected at most '
                     f'{self.encoder.max_length}. Shorten it, or learn fewer vectors.'
                 )
@@ -182,11 +182,11 @@ def _ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
 
 def _check_token(token: str, tokenizer: CLIPTokenizer) -> None:
     if not token or token != token.strip():
-        raise PersonalizationError(
+        raise RunError(
             f"--token is {token!r}; expected text without outer spaces, such as '<night>'."
         )
     if len(_ids(tokenizer, token)) == 1:
-        raise PersonalizationError(
+        raise RunError(
             f'--token {token!r} is known to the tokenizer, so captions with that word would '
             f"change their meaning. Choose a new one, such as '<{token.strip('<>')}-style>'."
         )

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from .checkpoint import RunFolder, write_file
+from mmtadp.atomic_files import write_file
+from mmtadp.resumable import Interrupted, RunError, RunFolder, noted_signals
+
 from .concept import Concept
-from .errors import Interrupted, PersonalizationError
-from .interruption import noted_signals
 from .settings import Settings
 
 
@@ -37,12 +37,12 @@ def make_accelerator(settings: Settings):
     """accelerate's Accelerator.
 
     Raises:
-        PersonalizationError: If accelerate is not installed, or the device lacks the precision.
+        RunError: If accelerate is not installed, or the device lacks the precision.
     """
     try:
         from accelerate import Accelerator, DistributedDataParallelKwargs
     except ImportError:
-        raise PersonalizationError(
+        raise RunError(
             "Personalisation needs accelerate: pip install 'mmtadp[personalize]'."
         ) from None
     try:
@@ -56,13 +56,9 @@ def make_accelerator(settings: Settings):
     except ValueError as error:
         if settings.mixed_precision == 'no':
             raise
-        raise PersonalizationError(
-            f'--mixed-precision {settings.mixed_precision}: {error}'
-        ) from error
+        raise RunError(f'--mixed-precision {settings.mixed_precision}: {error}') from error
     if settings.mixed_precision == 'fp16' and accelerator.device.type == 'cpu':
-        raise PersonalizationError(
-            '--mixed-precision fp16 needs a GPU; a CPU takes bf16, or no for float32.'
-        )
+        raise RunError('--mixed-precision fp16 needs a GPU; a CPU takes bf16, or no for float32.')
     return accelerator
 
 
@@ -77,7 +73,7 @@ def personalize(method: type[Concept], settings: Settings) -> Summary | None:
         Summary | None: What was done; None in all processes but the main one.
 
     Raises:
-        PersonalizationError: If arguments, images and files do not go together, or the training
+        RunError: If arguments, images and files do not go together, or the training
             diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
@@ -173,7 +169,7 @@ class _Trainer:
             losses.append(loss.detach().float())
         value = accelerator.reduce(torch.stack(losses).mean(), 'mean').item()
         if not math.isfinite(value):
-            raise PersonalizationError(
+            raise RunError(
                 f'the loss of step {step + 1} is {value}: training diverged. Lower '
                 f'--learning-rate ({settings.learning_rate:g}), or take --mixed-precision bf16 or '
                 'no; and start anew with --overwrite.'
@@ -205,7 +201,7 @@ def _make_optimizer(concept: Concept, settings: Settings) -> torch.optim.Optimiz
         try:
             from bitsandbytes.optim import AdamW8bit
         except ImportError:
-            raise PersonalizationError(
+            raise RunError(
                 '--adam-8bit needs bitsandbytes and a GPU: pip install bitsandbytes, or leave it '
                 'out.'
             ) from None

@@ -6,8 +6,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmtadp.atomic_files import write_file
 from mmtadp.models.diffusion.tiny.autoencoder import build_autoencoder
-from mmtadp.personalization.checkpoint import write_file
 from mmtadp.personalization.images import grid, to_images
 
 from .scenes import HELD_OUT, ScenePictures, draw_picture

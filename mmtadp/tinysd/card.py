@@ -10,8 +10,8 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
+from mmtadp.atomic_files import write_json, write_text
 from mmtadp.models.diffusion import load_diffusion_model
-from mmtadp.personalization.checkpoint import write_file
 
 from .autoencoder import held_out_pictures, reconstruction_psnr
 from .denoiser import TIMESTEP_SHIFT
@@ -88,10 +88,9 @@ def write_card(
     model = load_diffusion_model(str(folder))
     images = held_out_pictures(64, settings.size)
     figures['psnr'] = reconstruction_psnr(model.vae, images)
-    text = json.dumps(figures, indent=2) + '\n'
-    write_file(folder / 'evaluation.json', lambda path: path.write_text(text))
+    write_json(folder / 'evaluation.json', figures)
     card = _CARD.format(**_made(folder, settings), **_measured(figures))
-    write_file(folder / 'README.md', lambda path: path.write_text(card))
+    write_text(folder / 'README.md', card)
 
 
 def _made(folder: Path, settings: PretrainingSettings) -> dict:

@@ -7,10 +7,10 @@ from diffusers import AutoencoderKL, DDPMScheduler
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from mmtadp.atomic_files import write_file
 from mmtadp.datasets.shapescenes.scene import Draws
 from mmtadp.models.diffusion import DiffusionModel, TextEncoder
 from mmtadp.models.diffusion.tiny.pipeline import build_text_encoder, build_unet
-from mmtadp.personalization.checkpoint import write_file
 from mmtadp.personalization.diffusion import denoising_losses, sample_pictures
 from mmtadp.personalization.images import grid
 

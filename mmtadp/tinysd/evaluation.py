@@ -69,7 +69,7 @@ def caption_losses(
         progress (Callable): Wraps the loop over batches.
 
     Raises:
-        PersonalizationError: If it cannot be loaded.
+        RunError: If it cannot be loaded.
     """
     model, scheduler = load_model(pretrained, None)
     encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=2 * count)

@@ -8,7 +8,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from tqdm import tqdm
 
-from mmtadp.personalization.checkpoint import write_file
+from mmtadp.atomic_files import write_file
 
 from .autoencoder import to_tensor
 from .scenes import ScenePictures

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
+from mmtadp.atomic_files import write_folder
 from mmtadp.captioning import Decoding, LocalEngine, Processes, Task, run_task
 from mmtadp.captioning.cleaning import OfflineCleaner, Vocabulary
 from mmtadp.captioning.derived import derive_file
 from mmtadp.datasets.captions import find_nouns
 from mmtadp.datasets.shapescenes import write_dataset
 from mmtadp.models.diffusion.tiny import build_tiny_pipeline
-from mmtadp.personalization.checkpoint import write_folder
 
 from .captioner.evaluation import LENGTHS
 from .captioner.wording import MAX_NEW_TOKENS
@@ -70,7 +70,7 @@ def prepare(
     Raises:
         ValueError: If an argument is out of range.
         FileExistsError: If there is something else in the place of a part.
-        CaptioningError: If captions are there that another captioner wrote.
+        RunError: If captions are there that another captioner wrote.
         TaggerDataError: If NLTK's tagger is needed and not there; the message says how to get it.
     """
     unknown = [kind for kind in captions if kind not in CAPTIONS]
@@ -150,7 +150,7 @@ def caption_images(folder: Path, length: str, captioner: Path) -> Path:
         Path: The caption file, ``folder/captions_LENGTH.json``.
 
     Raises:
-        CaptioningError: If the file was made by another captioner.
+        RunError: If the file was made by another captioner.
     """
     out = folder / f'captions_{length}.json'
     task = Task(

@@ -10,6 +10,7 @@ from pathlib import Path
 from diffusers import DDPMScheduler
 from transformers import CLIPTokenizer
 
+from mmtadp.atomic_files import write_folder
 from mmtadp.models.diffusion import DiffusionModel
 from mmtadp.models.diffusion.tiny.pipeline import build_scheduler, pipeline_index
 from mmtadp.models.diffusion.tiny.vocabulary import (
@@ -17,8 +18,7 @@ from mmtadp.models.diffusion.tiny.vocabulary import (
     shapescenes_words,
     write_tokenizer,
 )
-from mmtadp.personalization.checkpoint import write_folder
-from mmtadp.personalization.errors import PersonalizationError
+from mmtadp.resumable import RunError
 
 from .autoencoder import Autoencoder
 from .denoiser import Denoiser
@@ -72,7 +72,7 @@ class PretrainingSettings:
         least = dict.fromkeys((*counts, 'checkpoint_every'), 1)
         check_at_least(self, {**least, 'seed': 0, 'workers': 0})
         if self.size < 64 or self.size % 64:
-            raise PersonalizationError(f'--size is {self.size}; expected a multiple of 64.')
+            raise RunError(f'--size is {self.size}; expected a multiple of 64.')
 
 
 def pretrain(settings: PretrainingSettings) -> Path:
@@ -85,7 +85,7 @@ def pretrain(settings: PretrainingSettings) -> Path:
         Path: ``OUT/tinysd``, a diffusers folder with weights in half precision.
 
     Raises:
-        PersonalizationError: If ``out`` holds another run, or training diverges.
+        RunError: If ``out`` holds another run, or training diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
     out = Path(settings.out)

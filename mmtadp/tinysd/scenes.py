@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from mmtadp.atomic_files import write_file
 from mmtadp.datasets.shapescenes import render_scene, sample_scene, scene_captions
 from mmtadp.datasets.shapescenes.captions import article
 from mmtadp.datasets.shapescenes.scene import Draws, Scene
-from mmtadp.personalization.checkpoint import write_file
 
 # Scenes of a seed of two numbers, which no dataset holds: theirs have three.
 _SCENE_SEED = 1730

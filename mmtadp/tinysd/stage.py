@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from mmtadp.personalization.checkpoint import RunFolder
-from mmtadp.personalization.errors import Interrupted, PersonalizationError
-from mmtadp.personalization.interruption import noted_signals
+from mmtadp.resumable import Interrupted, RunError, RunFolder, noted_signals
 
 WARMUP_STEPS = 100
 DECAY_SHARE = 0.25
@@ -28,11 +26,11 @@ def check_at_least(settings: object, least: dict[str, int]) -> None:
     """Checks fields of settings against their least values.
 
     Raises:
-        PersonalizationError: If one is less; the message names its option.
+        RunError: If one is less; the message names its option.
     """
     for name, value in least.items():
         if getattr(settings, name) < value:
-            raise PersonalizationError(
+            raise RunError(
                 f'--{name.replace("_", "-")} is {getattr(settings, name)}; expected at least '
                 f'{value}.'
             )
@@ -95,7 +93,7 @@ def train_stage(
         int: Steps that an earlier run had done.
 
     Raises:
-        PersonalizationError: If ``out`` holds another run, or training diverges.
+        RunError: If ``out`` holds another run, or training diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
     folder = RunFolder(str(out), {'stage': type(stage).__name__, **stage.settings}, overwrite)
@@ -167,7 +165,7 @@ def _resume(stage: Stage, optimizer: torch.optim.Optimizer, folder: RunFolder, s
     done, planned = state['step'], state['steps']
     decays = steps - round(DECAY_SHARE * steps)
     if planned != steps and done > decays:
-        raise PersonalizationError(
+        raise RunError(
             f'{folder.path} has done {done} steps of {planned}; of {steps} steps the learning '
             f'rate would be falling since step {decays}. Ask for {planned}, for '
             f'{math.ceil(done / (1 - DECAY_SHARE))} or more, or start anew with --overwrite.'
@@ -199,7 +197,7 @@ def _save(
 def _check_finite(losses: dict[str, float], step: int, rate: float) -> None:
     for name, value in losses.items():
         if not math.isfinite(value):
-            raise PersonalizationError(
+            raise RunError(
                 f'{name} is {value} at step {step}: training diverged. Lower the learning rate '
                 f'({rate:g}) and start anew with --overwrite.'
             )

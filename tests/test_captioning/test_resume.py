@@ -11,6 +11,7 @@ import pytest
 
 from mmtadp.captioning import Captioner, CaptioningError, Decoding, ResultFiles, Summary
 from mmtadp.captioning.journal import Journal
+from mmtadp.resumable import RunError
 from tests.utils.captioning_runs import (
     captions_of,
     interrupt,
@@ -138,7 +139,7 @@ def test_images_added_later(task, whole, photos, tmp_path):
 )
 def test_other_arguments_are_refused(task, monkeypatch, change, message):
     refused = pytest.raises(
-        CaptioningError, match=f'{message}.*another --out, or start anew with --overwrite'
+        RunError, match=f'{message}.*another --out, or start anew with --overwrite'
     )
     interrupt(task, monkeypatch, batches=1)
     with refused:

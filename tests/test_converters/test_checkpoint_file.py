@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmtadp.converters import CheckpointError, read_checkpoint, written_at_once
+from mmtadp.converters import CheckpointError, read_checkpoint
 
 WEIGHTS = {'a.weight': torch.ones(2), 'b.bias': torch.zeros(3)}
 
@@ -106,18 +106,3 @@ def test_half_a_file(tmp_path, name):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match='looked at'):
         read_checkpoint(tmp_path / 'x.pth')
-
-
-def test_a_failure_leaves_nothing(tmp_path):
-    with pytest.raises(KeyError), written_at_once(tmp_path / 'sub' / 'x.pth') as path:
-        path.write_text('half')
-        raise KeyError
-    assert list((tmp_path / 'sub').iterdir()) == []
-
-
-def test_a_failure_keeps_what_was_there(tmp_path):
-    (tmp_path / 'x.pth').write_text('old')
-    with pytest.raises(KeyError), written_at_once(tmp_path / 'x.pth', overwrite=True) as path:
-        path.write_text('half')
-        raise KeyError
-    assert (tmp_path / 'x.pth').read_text() == 'old'

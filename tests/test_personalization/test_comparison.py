@@ -1,11 +1,7 @@
 import pytest
 
-from mmtadp.personalization import (
-    PersonalizationError,
-    TextualInversion,
-    compare_prompts,
-    personalize,
-)
+from mmtadp.personalization import TextualInversion, compare_prompts, personalize
+from mmtadp.resumable import RunError
 
 
 def test_a_token_fits_its_image(inversion, photo, tiny_pipeline):
@@ -21,7 +17,7 @@ def test_a_token_fits_its_image(inversion, photo, tiny_pipeline):
 
 
 def test_errors(photo, tiny_pipeline):
-    with pytest.raises(PersonalizationError, match="learned_embeds='/no' is no file"):
+    with pytest.raises(RunError, match="learned_embeds='/no' is no file"):
         compare_prompts(str(photo), [''], str(tiny_pipeline), learned_embeds=['/no'])
-    with pytest.raises(PersonalizationError, match="unet='/no' does not exist"):
+    with pytest.raises(RunError, match="unet='/no' does not exist"):
         compare_prompts(str(photo), [''], str(tiny_pipeline), unet='/no')

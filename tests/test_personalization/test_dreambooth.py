@@ -2,14 +2,9 @@ import pytest
 import torch
 
 from mmtadp.models import TADPUNetBackbone
-from mmtadp.personalization import (
-    DreamBooth,
-    DreamBoothSettings,
-    PersonalizationError,
-    personalize,
-)
-from mmtadp.personalization.checkpoint import RunFolder
+from mmtadp.personalization import DreamBooth, DreamBoothSettings, personalize
 from mmtadp.personalization.training import _Trainer, make_accelerator
+from mmtadp.resumable import RunError, RunFolder
 
 
 def test_the_papers_hyper_parameters():
@@ -84,5 +79,5 @@ def test_continued(booth, tmp_path):
     ],
 )
 def test_what_the_user_can_put_right(booth, changed, message):
-    with pytest.raises(PersonalizationError, match=message):
+    with pytest.raises(RunError, match=message):
         personalize(DreamBooth, booth(**changed))

@@ -4,14 +4,9 @@ from safetensors.torch import load_file
 
 from mmtadp.models import TADPUNetBackbone
 from mmtadp.models.diffusion import load_diffusion_model
-from mmtadp.personalization import (
-    PersonalizationError,
-    TextualInversion,
-    TextualInversionSettings,
-    personalize,
-)
-from mmtadp.personalization.checkpoint import RunFolder
+from mmtadp.personalization import TextualInversion, TextualInversionSettings, personalize
 from mmtadp.personalization.training import _Trainer, make_accelerator
+from mmtadp.resumable import RunError, RunFolder
 
 
 def trained(settings):
@@ -98,7 +93,7 @@ def test_what_the_user_can_put_right(inversion, monkeypatch, changed, message):
 
     monkeypatch.setitem(sys.modules, 'bitsandbytes', None)
     monkeypatch.setitem(sys.modules, 'bitsandbytes.optim', None)
-    with pytest.raises(PersonalizationError) as error:
+    with pytest.raises(RunError) as error:
         personalize(TextualInversion, inversion(**changed))
     assert message in str(error.value)
 
@@ -106,16 +101,16 @@ def test_what_the_user_can_put_right(inversion, monkeypatch, changed, message):
 def test_no_images_and_no_text_encoder(inversion, tmp_path, tiny_pipeline):
     empty = tmp_path / 'empty'
     empty.mkdir()
-    with pytest.raises(PersonalizationError, match='has no image'):
+    with pytest.raises(RunError, match='has no image'):
         personalize(TextualInversion, inversion(images=str(empty)))
     (empty / 'a.png').write_bytes(b'no image')
-    with pytest.raises(PersonalizationError, match='a.png cannot be used: no image'):
+    with pytest.raises(RunError, match='a.png cannot be used: no image'):
         personalize(TextualInversion, inversion(images=str(empty)))
     partial = tmp_path / 'partial'
     partial.mkdir()
     for part in ('unet', 'vae', 'tokenizer', 'scheduler'):
         (partial / part).symlink_to(tiny_pipeline / part)
-    with pytest.raises(PersonalizationError, match='lacks text_encoder'):
+    with pytest.raises(RunError, match='lacks text_encoder'):
         personalize(TextualInversion, inversion(pretrained=str(partial)))
 
 
@@ -123,5 +118,5 @@ def test_accelerate_that_is_not_installed(inversion, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, 'accelerate', None)
-    with pytest.raises(PersonalizationError, match=r"pip install 'mmtadp\[personalize\]'"):
+    with pytest.raises(RunError, match=r"pip install 'mmtadp\[personalize\]'"):
         personalize(TextualInversion, inversion())

@@ -9,13 +9,8 @@ import pytest
 from accelerate.state import AcceleratorState
 from PIL import Image
 
-from mmtadp.personalization import (
-    Interrupted,
-    PersonalizationError,
-    TextualInversion,
-    personalize,
-)
-from mmtadp.personalization.checkpoint import RunFolder
+from mmtadp.personalization import TextualInversion, personalize
+from mmtadp.resumable import Interrupted, RunError, RunFolder
 from tests.conftest import REPOSITORY
 
 TOOL = REPOSITORY / 'tools' / 'personalize' / 'textual_inversion.py'
@@ -79,7 +74,7 @@ def test_signals_save(inversion, monkeypatch, number):
 
 def test_other_arguments_are_another_run(inversion):
     personalize(TextualInversion, inversion(steps=1))
-    with pytest.raises(PersonalizationError, match='seed was 0 and is 1'):
+    with pytest.raises(RunError, match='seed was 0 and is 1'):
         personalize(TextualInversion, inversion(steps=2, seed=1))
     assert personalize(TextualInversion, inversion(steps=2)).first == 1
     assert personalize(TextualInversion, inversion(steps=2)).first == 2

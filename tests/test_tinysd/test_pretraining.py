@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 from mmtadp.models import TADPUNetBackbone
-from mmtadp.personalization import Interrupted, PersonalizationError
-from mmtadp.personalization.checkpoint import RunFolder
+from mmtadp.resumable import Interrupted, RunError, RunFolder
 from mmtadp.tinysd import pretrain, stage
 from tests.conftest import REPOSITORY
 
@@ -118,11 +117,11 @@ def test_killed_then_continued(whole_run, make_settings, tmp_path):
 
 def test_another_run(whole_run, make_settings):
     out = Path(whole_run.out)
-    with pytest.raises(PersonalizationError, match='has done 4 steps of 4; .* for 6 or more'):
+    with pytest.raises(RunError, match='has done 4 steps of 4; .* for 6 or more'):
         pretrain(make_settings(out, steps=3))
-    with pytest.raises(PersonalizationError, match='batch_size'):
+    with pytest.raises(RunError, match='batch_size'):
         pretrain(make_settings(out, batch_size=3))
-    with pytest.raises(PersonalizationError, match='--batch-size is 0; expected at least 1'):
+    with pytest.raises(RunError, match='--batch-size is 0; expected at least 1'):
         make_settings(out, batch_size=0)
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from mmtadp.claims import full_plan
 from mmtadp.claims.schedule import Outcome
+from mmtadp.datasets.captions import TaggerDataError
+from mmtadp.resumable import RunError
 from tests.test_claims.conftest import OPTIONS
 from tests.test_claims.conftest import claims_data as claims_data
 from tests.test_tools.test_demo import load_tool
@@ -135,3 +137,20 @@ def test_make_hands_quick_on(repository):
 
     assert make().splitlines()[-2].endswith('tools/claims.py')
     assert make('QUICK=1').splitlines()[-2].endswith('tools/claims.py --quick')
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        RunError('name another --out'),
+        TaggerDataError('no tagger here: python -m nltk.downloader'),
+        FileExistsError('data/shapescenes/day holds something else'),
+    ],
+)
+def test_what_preparation_lacks_is_said(claims, monkeypatch, capsys, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(claims, 'prepare_runs', fail)
+    assert claims.main(['--only', 'null_shapes-seed0']) == 2
+    assert capsys.readouterr().err == f'error: {error}\n'

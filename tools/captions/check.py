@@ -17,12 +17,13 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmtadp.captioning import SOURCES, CaptioningError, find_images
+from mmtadp.atomic_files import write_json
+from mmtadp.captioning import SOURCES, find_images
 from mmtadp.captioning.checking import PROBLEMS, Report, check_captions, count_clip_tokens
 from mmtadp.captioning.cleaning import STYLES, Vocabulary
-from mmtadp.captioning.results import write_json
 from mmtadp.datasets.captions import CaptionFileError
 from mmtadp.datasets.captions.keys import KEY_POLICIES
+from mmtadp.resumable import RunError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -126,7 +127,7 @@ def main() -> int:
         report = check_captions(
             args.captions, images, args.key, words, count_clip_tokens, args.max_tokens, keep
         )
-    except (CaptioningError, CaptionFileError, OSError) as error:
+    except (RunError, CaptionFileError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     show(report, args)

@@ -19,6 +19,7 @@ import signal
 import sys
 from pathlib import Path
 
+from mmtadp.atomic_files import write_json
 from mmtadp.captioning.cleaning import (
     STYLES,
     Budget,
@@ -29,7 +30,6 @@ from mmtadp.captioning.cleaning import (
     clean_with_model,
 )
 from mmtadp.captioning.derived import Derived, derive_file
-from mmtadp.captioning.results import write_json
 from mmtadp.datasets.captions import TaggerDataError
 
 

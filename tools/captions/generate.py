@@ -26,6 +26,7 @@ from mmengine.config import DictAction  # noqa: E402
 from mmtadp import captioning  # noqa: E402
 from mmtadp.captioning.image_loading import DEFAULT_MAX_PIXELS, default_workers  # noqa: E402
 from mmtadp.captioning.plan import DEFAULT_BATCH_SIZE  # noqa: E402
+from mmtadp.resumable import RunError
 
 TERMINATED = 128 + signal.SIGTERM
 INTERRUPTED = 128 + signal.SIGINT
@@ -202,7 +203,7 @@ def main() -> int:
         task = make_task(args)
         engine = make_engine(args, processes)
         summary = captioning.run_task(task, engine, processes)
-    except captioning.CaptioningError as error:
+    except RunError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -11,9 +11,9 @@ Exit codes: 0 done, 2 conflicting captions, or files that do not go together.
 import argparse
 import sys
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.captioning.merging import ON_CONFLICT, merge_files
 from mmtadp.datasets.captions import CaptionFileError
+from mmtadp.resumable import RunError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -37,7 +37,7 @@ def main() -> int:
     args = make_parser().parse_args()
     try:
         images, conflicts = merge_files(args.files, args.out, args.on_conflict, args.overwrite)
-    except (CaptioningError, CaptionFileError, FileNotFoundError) as error:
+    except (RunError, CaptionFileError, FileNotFoundError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     settled = f', {conflicts:,} conflicts settled ({args.on_conflict})' if conflicts else ''

@@ -11,7 +11,8 @@ import sys
 
 import torch
 
-from mmtadp.personalization import PersonalizationError, compare_prompts
+from mmtadp.personalization import compare_prompts
+from mmtadp.resumable import RunError
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -38,7 +39,7 @@ def main() -> int:
     """Entry point; returns the exit code."""
     try:
         found = compare_prompts(**vars(make_parser().parse_args()))
-    except PersonalizationError as error:
+    except RunError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     print('loss      difference           prompt')

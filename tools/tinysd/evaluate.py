@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from mmtadp.personalization.checkpoint import write_file
-from mmtadp.personalization.errors import PersonalizationError
+from mmtadp.atomic_files import write_json
+from mmtadp.resumable import RunError
 from mmtadp.tinysd.evaluation import attention_shares, caption_losses, evaluation_figures
 
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=args.device,
             progress=partial(watch, desc='losses'),
         )
-    except PersonalizationError as error:
+    except RunError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     shares = attention_shares(
@@ -60,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures = evaluation_figures(losses, shares)
     print(json.dumps(figures, indent=2))
     if args.out:
-        text = json.dumps(figures, indent=2) + '\n'
-        write_file(Path(args.out), lambda path: path.write_text(text))
+        write_json(Path(args.out), figures)
     return 0
 
 

@@ -21,7 +21,7 @@ os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
 from tqdm import tqdm
 
-from mmtadp.personalization.command_line import exit_code
+from mmtadp.resumable import exit_code
 from mmtadp.tinysd import PretrainingSettings, pretrain
 from mmtadp.tinysd.card import write_card
 from mmtadp.tinysd.command_line import add_run_arguments

@@ -23,7 +23,7 @@ os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
 from tqdm import tqdm
 
-from mmtadp.personalization.command_line import exit_code
+from mmtadp.resumable import exit_code
 from mmtadp.tinysd.captioner import CaptionerSettings, train_captioner, write_card
 from mmtadp.tinysd.command_line import add_run_arguments
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from tqdm import tqdm
 
 from mmtadp.datasets.captions.formats import read_caption_file
+from mmtadp.resumable import check_same_settings
 
 from ..derived import Derived, derive_file
 from ..derived.files import free_files
 from ..journal import Journal
 from ..merging import origin
-from ..provenance import check_same_settings
 from ..results import ResultFiles
 from .budget import Budget
 from .language_model import LanguageModelCleaner
@@ -48,7 +48,7 @@ def clean_with_model(
     Raises:
         FileNotFoundError: If there is no such source.
         CaptionFileError: If it is no caption file.
-        CaptioningError: If something is wrong that the user can put right.
+        RunError: If something is wrong that the user can put right.
     """
     texts = dict.fromkeys(t for entry in read_caption_file(source).values() for t in entry if t)
     source_digest = {name: origin(source)[name] for name in ('file', 'sha256')}

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from mmtadp.atomic_files import write_json
+
 from ..entries import Entry, read_entries
 from ..errors import CaptioningError
 from ..merging import origin, write_checked
 from ..provenance import make_provenance
-from ..results import ResultFiles, sha256, write_json
+from ..results import ResultFiles, sha256
 
 
 class Derived(NamedTuple):

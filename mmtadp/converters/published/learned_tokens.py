@@ -1,13 +1,15 @@
 """Learned tokens that a checkpoint's text encoder has in its table."""
 
+import functools
 from pathlib import Path
 from typing import List, Sequence
 
 from safetensors.torch import save_file
 
+from mmtadp.atomic_files import write_file
 from mmtadp.models.diffusion import clip_tokenizer
 
-from ..checkpoint_file import CheckpointError, CheckpointFile, written_at_once
+from ..checkpoint_file import CheckpointError, CheckpointFile, check_free
 from ..ledger import Ledger
 from .layouts import find_layout
 
@@ -47,7 +49,9 @@ def extract_learned_tokens(
     paths = []
     for index, name in enumerate(names):
         number = f'_{index}' if index else ''
-        paths.append(target.with_name(f'{target.stem}_learned_embeds{number}.safetensors'))
-        with written_at_once(paths[-1], overwrite) as new:
-            save_file({name: table[known + index].float().clone()}, new)
+        path = target.with_name(f'{target.stem}_learned_embeds{number}.safetensors')
+        check_free(path, overwrite)
+        token = {name: table[known + index].float().clone()}
+        write_file(path, functools.partial(save_file, token))
+        paths.append(path)
     return paths

@@ -7,7 +7,9 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.config import Config
 
-from ..checkpoint_file import check_free, written_at_once
+from mmtadp.atomic_files import write_file, write_text
+
+from ..checkpoint_file import check_free
 from .convert import Conversion
 
 
@@ -37,10 +39,8 @@ def write_conversion(
     for file in (path, target):
         check_free(file, overwrite)
     text = config_text(conversion, base, path, options)
-    with written_at_once(target, overwrite) as new:
-        torch.save(conversion.checkpoint, new)
-    with written_at_once(path, overwrite) as new:
-        new.write_text(text)
+    write_file(target, lambda new: torch.save(conversion.checkpoint, new))
+    write_text(path, text)
     return path
 
 

@@ -9,6 +9,8 @@ from typing import Iterator, NamedTuple, Sequence
 
 from mmengine.utils import ProgressBar
 
+from mmtadp.atomic_files import write_bytes, write_text
+
 from .captions import scene_captions
 from .domains import DOMAINS
 from .png import encode_png
@@ -195,7 +197,7 @@ def _read_partial(path: Path) -> dict[str, dict]:
     *whole, cut = path.read_text(encoding='utf-8').split('\n')
     if cut:
         # The interruption fell into a line: drop it, its scene is drawn again.
-        write_atomically(path, ''.join(f'{line}\n' for line in whole).encode())
+        write_text(path, ''.join(f'{line}\n' for line in whole))
     return dict(json.loads(line) for line in whole)
 
 
@@ -210,9 +212,9 @@ def _write_scene(job: _Job) -> dict:
     """Write one scene's pictures and return what the set's JSON files say about it."""
     scene = sample_scene(job.seed, SPLITS.index(job.split), job.index)
     rendering = render_scene(scene, job.size, job.domain)
-    write_atomically(job.path('images'), encode_png(rendering.image))
-    write_atomically(job.path('annotations'), encode_png(rendering.mask))
-    write_atomically(job.path('depth'), encode_png(rendering.depth))
+    write_bytes(job.path('images'), encode_png(rendering.image))
+    write_bytes(job.path('annotations'), encode_png(rendering.mask))
+    write_bytes(job.path('depth'), encode_png(rendering.depth))
     return {
         'captions': scene_captions(scene),
         'class_label': list(SETTINGS).index(scene.setting),
@@ -246,11 +248,4 @@ def _coco(rows: list[tuple[_Job, dict]]) -> dict:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    write_atomically(path, (json.dumps(content, indent=1) + '\n').encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is never seen half written."""
-    temporary = path.with_name(f'.{path.name}.tmp')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_text(path, json.dumps(content, indent=1) + '\n')

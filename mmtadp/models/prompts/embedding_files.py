@@ -1,8 +1,6 @@
 """Embeddings of class names as files: ours, with what they are of, and those of VPD and mmseg."""
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from os import PathLike
@@ -13,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmtadp.atomic_files import write_file
 from mmtadp.tensor_files import read_tensors
 from mmtadp.version import __version__
 
@@ -65,7 +64,6 @@ def save_embeddings(
         provenance (Dict[str, str], optional): What else to write down. The versions of what
             computed them are added.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     described = dict(
         provenance or {},
         kind=kind,
@@ -74,14 +72,8 @@ def save_embeddings(
         **{name: metadata.version(name) for name in ('torch', 'transformers')},
     )
     # Each process of a distributed run may write it: same content, and replacing is atomic.
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        temporary = file.name
-    try:
-        save_file({_TENSOR: embeddings.detach().contiguous().cpu()}, temporary, described)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    tensors = {_TENSOR: embeddings.detach().contiguous().cpu()}
+    write_file(path, lambda new: save_file(tensors, new, described))
 
 
 def read_embeddings(path: Union[str, PathLike]) -> EmbeddingsFile:

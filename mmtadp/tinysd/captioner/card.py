@@ -10,7 +10,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from mmtadp.personalization.checkpoint import write_file
+from mmtadp.atomic_files import write_json, write_text
 
 from .evaluation import LENGTHS, NameScores, captioner_scores, true_scores
 from .training import CaptionerSettings
@@ -66,9 +66,8 @@ def write_card(
         domain: {length: dataclasses.asdict(of[length]) for length in LENGTHS}
         for domain, of in scores.items()
     }
-    text = json.dumps(dict(scenes=count, scores=figures), indent=2) + '\n'
-    write_file(folder / 'scores.json', lambda path: path.write_text(text))
-    write_file(folder / 'README.md', lambda path: path.write_text(card))
+    write_json(folder / 'scores.json', dict(scenes=count, scores=figures))
+    write_text(folder / 'README.md', card)
 
 
 def _introduction(folder: Path, settings: CaptionerSettings, count: int) -> str:

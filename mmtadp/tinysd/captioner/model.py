@@ -16,7 +16,7 @@ from transformers import (
 )
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from mmtadp.personalization.checkpoint import write_folder
+from mmtadp.atomic_files import write_folder
 
 from .wording import BOS, EOS, MAX_NEW_TOKENS, PAD
 

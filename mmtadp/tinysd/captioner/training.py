@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmtadp.atomic_files import write_text
 from mmtadp.datasets.shapescenes import DOMAINS
-from mmtadp.personalization.checkpoint import write_file
-from mmtadp.personalization.errors import PersonalizationError
+from mmtadp.resumable import RunError
 
 from ..autoencoder import to_tensor
 from ..stage import Stage, check_at_least, train_stage
@@ -46,7 +46,7 @@ class CaptionerSettings:
         overwrite (bool): Forget an earlier run; scenes stay.
 
     Raises:
-        PersonalizationError: If a value is out of range.
+        RunError: If a value is out of range.
     """
 
     out: str
@@ -68,12 +68,12 @@ class CaptionerSettings:
         check_at_least(self, least)
         unknown = [domain for domain in self.domain_shares if domain not in DOMAINS]
         if unknown or not self.domain_shares or min(self.domain_shares.values()) <= 0:
-            raise PersonalizationError(
+            raise RunError(
                 f'--domains is {dict(self.domain_shares)}; expected weights above 0 of some of '
                 f'{", ".join(DOMAINS)}, such as day=2 night=1.'
             )
         if not 0 < self.long_share < 0.5:
-            raise PersonalizationError(
+            raise RunError(
                 f'--long-share is {self.long_share}; expected more than 0, or long captions are '
                 'not learned, and less than 0.5, or short ones do not end, such as 0.1.'
             )
@@ -147,7 +147,7 @@ class CaptionerStage(Stage):
                 )
                 lines += [f'{domain} {number}: {text}' for text in texts]
         text = '\n'.join(lines) + '\n'
-        write_file(path.with_suffix('.txt'), lambda new: new.write_text(text))
+        write_text(path.with_suffix('.txt'), text)
 
 
 def train_captioner(settings: CaptionerSettings) -> Path:
@@ -160,7 +160,7 @@ def train_captioner(settings: CaptionerSettings) -> Path:
         Path: ``OUT/captioner``, a folder that ``tools/captions/generate.py --model`` takes.
 
     Raises:
-        PersonalizationError: If ``out`` holds another run, or training diverges.
+        RunError: If ``out`` holds another run, or training diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
     out, total = Path(settings.out), sum(settings.domain_shares.values())

@@ -14,6 +14,7 @@ from mmtadp.captioning.cleaning import (
 )
 from mmtadp.captioning.cleaning.chat import Answer
 from mmtadp.captioning.cleaning.language_model import parse_answer
+from mmtadp.resumable import RunError
 from tests.utils.fake_endpoint import clean as well
 
 THINGS = ['dog', 'cat', 'horse', 'bus', 'bird and a boat', 'bird']
@@ -111,7 +112,7 @@ def test_resumed_after_errors_and_caps(clean, endpoint, tmp_path):
     with pytest.raises(CaptioningError, match='no answer in 2 attempts'):
         clean()
     assert not (tmp_path / 'out.json').exists() and (tmp_path / 'out.journal').is_dir()
-    with pytest.raises(CaptioningError, match="model was 'm' and is 'other'"):
+    with pytest.raises(RunError, match="model was 'm' and is 'other'"):
         clean('other')
     asked = len(endpoint.asked)
     with pytest.raises(BudgetSpentError, match='110 tokens are spent'):

@@ -11,8 +11,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from mmtadp.personalization import Interrupted, PersonalizationError
-from mmtadp.personalization.checkpoint import RunFolder
+from mmtadp.resumable import Interrupted, RunError, RunFolder
 from mmtadp.tinysd.captioner import train_captioner, write_card
 from tests.conftest import REPOSITORY
 
@@ -112,7 +111,7 @@ def test_domains_of_the_mix(settings):
     train_captioner(settings(steps=1, domain_shares=dict(comic=1)))
     identity = json.loads((Path(settings().out) / 'settings.json').read_text())
     assert identity['domain_shares'] == {'comic': 1}
-    with pytest.raises(PersonalizationError, match='domain_shares was'):
+    with pytest.raises(RunError, match='domain_shares was'):
         train_captioner(settings(steps=1, domain_shares=dict(comic=1, day=1)))
 
 
@@ -134,5 +133,5 @@ def test_bf16(settings):
     ],
 )
 def test_what_the_user_can_put_right(settings, changes, message):
-    with pytest.raises(PersonalizationError, match=message):
+    with pytest.raises(RunError, match=message):
         settings(**changes)

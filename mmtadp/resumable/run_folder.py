@@ -1,42 +1,15 @@
-"""Files that appear whole or not at all, and what a run is continued from."""
+"""What a run is continued from."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from mmtadp.captioning.errors import CaptioningError
-from mmtadp.captioning.provenance import check_same_settings
+from mmtadp.atomic_files import write_file, write_text
 from mmtadp.tensor_files import read_tensors
 
-from .errors import PersonalizationError
-
-
-def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Writes a file beside its place, and moves it there once it is on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f'.{path.stem}.new{path.suffix}')
-    write(new)
-    with open(new, 'rb+') as file:
-        os.fsync(file.fileno())
-    os.replace(new, path)
-
-
-def write_folder(path: Path, write: Callable[[Path], Any]) -> None:
-    """As :func:`write_file`; the old folder goes when the new one is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (path.with_name(f'.{path.name}.{age}') for age in ('new', 'old'))
-    for folder in (new, old):
-        shutil.rmtree(folder, ignore_errors=True)
-    write(new)
-    if path.exists():
-        os.replace(path, old)
-    os.replace(new, path)
-    shutil.rmtree(old, ignore_errors=True)
+from .errors import RunError
+from .same_settings import check_same_settings
 
 
 class RunFolder:
@@ -48,23 +21,20 @@ class RunFolder:
         overwrite (bool): Forget an earlier run.
 
     Raises:
-        PersonalizationError: If there is a run with another identity.
+        RunError: If there is a run with another identity.
     """
 
     def __init__(self, out: str, identity: dict, overwrite: bool) -> None:
         self.path = Path(out)
         if self.path.exists() and not self.path.is_dir():
-            raise PersonalizationError(f'--out {out} is a file; name a folder.')
+            raise RunError(f'--out {out} is a file; name a folder.')
         self._checkpoint = self.path / 'checkpoint.pt'
         self._log = self.path / 'log.jsonl'
         settings = self.path / 'settings.json'
         if overwrite:
             self._checkpoint.unlink(missing_ok=True)
         if self._checkpoint.exists():
-            try:
-                check_same_settings(identity, json.loads(settings.read_text()), str(settings))
-            except CaptioningError as error:
-                raise PersonalizationError(str(error)) from None
+            check_same_settings(identity, json.loads(settings.read_text()), str(settings))
         self._identity = json.dumps(identity, indent=2) + '\n'
 
     def load(self) -> dict | None:
@@ -76,8 +46,8 @@ class RunFolder:
     def start(self, step: int) -> None:
         """Writes the settings, and drops from the log what came after this step."""
         kept = ''.join(json.dumps(line) + '\n' for line in self.log() if line['step'] <= step)
-        write_file(self._log, lambda path: path.write_text(kept))
-        write_file(self.path / 'settings.json', lambda path: path.write_text(self._identity))
+        write_text(self._log, kept)
+        write_text(self.path / 'settings.json', self._identity)
 
     def save(self, state: dict) -> None:
         """Replaces the checkpoint."""

@@ -1,8 +1,8 @@
 """What goes wrong in ways that the user can put right, and what is no failure."""
 
 
-class PersonalizationError(ValueError):
-    """Arguments, images and files do not go together; the message says what to do."""
+class RunError(ValueError):
+    """Arguments, files and earlier runs do not go together; the message says what to do."""
 
 
 class Interrupted(Exception):  # noqa: N818 - as KeyboardInterrupt, no error
