@@ -96,8 +96,12 @@ def by_class(results: Results) -> list[ClassGain]:
 
 
 def rank_correlation(first: list[float], second: list[float]) -> float:
-    """Spearman's, for lists of three or more numbers without ties; NaN for shorter ones."""
+    """Spearman's, for lists of three or more numbers; NaN for shorter ones."""
     if len(first) < 3:
         return float('nan')
-    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
+    # Equal numbers have their mean rank, here up to a factor and a constant.
+    ranks = [
+        np.less.outer(values, values).sum(0) - np.greater.outer(values, values).sum(0)
+        for values in map(np.asarray, (first, second))
+    ]
     return float(np.corrcoef(*ranks)[0, 1])

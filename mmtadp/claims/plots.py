@@ -28,6 +28,7 @@ from .plan import (
 from .statistics import Results
 
 _COLOURS = {CAPTIONS: 'tab:blue', ORACLE: 'tab:orange'}
+_NAMED = 2  # points of IoU above which a class has its name in a plot
 
 
 def draw_plots(results: Results, folder: Path) -> dict[str, str]:
@@ -175,7 +176,10 @@ def _draw_classes(results: Results, figure: Figure) -> bool:
         y = [gain.gains[config] for gain in classes]
         axes.scatter(x, y, color=colour, label=LABELS[config], s=14)
         for gain in classes if config == CAPTIONS else ():
-            axes.annotate(gain.name, (gain.confusability, gain.gains[config]), fontsize=6)
+            # Names of classes that text does nothing for would lie on each other.
+            if max(map(abs, gain.gains.values())) > _NAMED:
+                place = (gain.confusability, gain.gains[config])
+                axes.annotate(gain.name, place, (3, 3), textcoords='offset points', fontsize=7)
     axes.axhline(0, color='grey', linewidth=0.8)
     axes.set_xlabel('pixels that null text gives to another object class, %')
     axes.set_ylabel('points of IoU over null text')

@@ -189,16 +189,28 @@ def _conditions(results: Results) -> str:
         '\n## When does text help?\n\nGains are points of mIoU over null text under the same seed '
         'and condition.'
     ]
-    for title, points, first in (
-        ('Number of labelled scenes', by_labelled, 'labelled'),
-        ('Size of objects: thirds of the test scenes by mean area of a class', by_size, 'objects'),
+    for title, text, points, first in (
         (
-            'Blur of the test images (σ in pixels); captions are made from the blurred images',
+            'Number of labelled scenes',
+            'The number of steps is the same for all, so each of few scenes is seen more often.',
+            by_labelled,
+            'labelled',
+        ),
+        (
+            'Size of objects',
+            'Thirds of the test scenes by the mean area of a class.',
+            by_size,
+            'objects',
+        ),
+        (
+            'Blur of the test images',
+            'By the standard deviation σ of a Gaussian, in pixels. Captions are made from the '
+            'blurred images; those of the oracle are as true as before.',
             by_blur,
             'σ',
         ),
     ):
-        parts.append(f'\n### {title}\n\n{_point_table(points, results, first)}')
+        parts.append(f'\n### {title}\n\n{text}\n\n{_point_table(points, results, first)}')
     return '\n'.join([*parts, _classes(results)])
 
 
@@ -230,7 +242,8 @@ def _classes(results: Results) -> str:
     return (
         f'{text} Over {len(classes)} classes it ranges from {taken[0]:.0f} % '
         f'({classes[0].name}) to {taken[-1]:.0f} % ({classes[-1].name}); its rank correlation '
-        f'with the gain in IoU is, for {", for ".join(parts)}.'
+        f'with the gain in IoU is, for {", for ".join(parts)}; below zero, text helps confusable '
+        'classes less.'
     )
 
 
