@@ -101,7 +101,7 @@ def full_plan(seeds: Sequence[int] = SEEDS) -> list[Run]:
     """
     first, *others = seeds
     single_domain = (NULL, CAPTIONS, ORACLE, SCRATCH, NO_LATENT_SCALING, *TEXTS)
-    rest = (*_grid(), *DEPTH, *DETECTION, *_cross_domain())
+    rest = (*DEPTH, *DETECTION, *_cross_domain(), *_grid())
     runs = [Run(config, first) for config in single_domain]
     runs += [Run(config, first, labelled) for labelled in LABELLED for config in PROMPTS]
     runs += [Run(config, first, blur=blur) for blur in BLURS for config in PROMPTS]

@@ -7,10 +7,11 @@ from mmtadp.atomic_files import write_text
 
 from .conditions import Point, by_blur, by_class, by_labelled, by_size, rank_correlation
 from .labels import DIGITS, LABELS, UNITS
-from .paper import CLAIMS, ITEMS, Claim
+from .paper import ITEMS
 from .plan import CAPTIONS, NULL, ORACLE, PROMPTS, SEEDS, TARGETS, Run, full_plan
 from .plots import draw_plots
-from .statistics import LOWER_IS_BETTER, Results, verdict
+from .statistics import Results
+from .verdict_tables import item_table, verdict_summary
 
 PICTURES = 'pictures.png'
 
@@ -47,11 +48,6 @@ times the median standard deviation of the settings of the task that have severa
 spread, else not shown.
 """
 
-_CLAIMS_HEADER = (
-    '| claim of the paper | reported | compared here | ours | difference | verdict |\n'
-    '| --- | --- | --- | --- | --- | --- |'
-)
-
 
 def write_report(
     rows: Mapping[str, dict], out: Path, raw: Path, scores: Mapping | None = None
@@ -79,7 +75,8 @@ def write_report(
             captioner=_captioner(scores),
             reference=_references(results),
         ),
-        *(_item(item, results) for item in ITEMS),
+        verdict_summary(results),
+        *(item_table(item, results) for item in ITEMS),
         _settings_table(results),
         _conditions(results),
         *_figures(plots, folder),
@@ -141,30 +138,6 @@ def _references(results: Results) -> str:
         if results.reference_spread(task) == results.reference_spread(task)
     ]
     return '; '.join(parts) or 'no setting has several seeds yet, so any difference counts'
-
-
-def _item(item: int, results: Results) -> str:
-    claims = [claim for claim in CLAIMS if claim.item == item]
-    rows = '\n'.join(_claim_row(claim, results) for claim in claims)
-    return f'\n### {item}. {ITEMS[item]}\n\n{_CLAIMS_HEADER}\n{rows}'
-
-
-def _claim_row(claim: Claim, results: Results) -> str:
-    task = Run(claim.better, 0).task
-    gain = results.gain(claim.better, claim.worse)
-    ours = (results.cell(name).text(DIGITS[task]) for name in (claim.better, claim.worse))
-    found = verdict(gain, results.reference_spread(task), claim.expects_gain)
-    # Of RMSE, a gain is what the error falls by.
-    what = f'{UNITS[task]}{" less" if task in LOWER_IS_BETTER else ""}'
-    cells = (
-        f'“{claim.sentence}” {claim.place}',
-        claim.reported or 'no figure',
-        claim.about,
-        ' against '.join(ours),
-        f'{gain.text(DIGITS[task])} {what}' if gain.count else '–',
-        f'**{found}**',
-    )
-    return f'| {" | ".join(cells)} |'
 
 
 def _settings_table(results: Results) -> str:

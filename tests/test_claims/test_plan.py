@@ -31,8 +31,9 @@ def test_what_matters_most_comes_first():
         Run(NULL, 0),
         Run(NULL, 0, 25),
         Run(NULL, 0, blur=1),
-        Run(oracle_config(50, 50), 0),
+        Run('null_shapes_depth', 0),
         Run(cross_domain_config('plain', 'night'), 0),
+        Run(oracle_config(50, 50), 0),
         Run(ORACLE, 1),
         Run(oracle_config(50, 50), 1),
     ]

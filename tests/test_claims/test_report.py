@@ -49,9 +49,21 @@ def test_claims(page):
     assert row.endswith('| -0.5 (one seed) mIoU | **shown (one seed)** |')
     row = claim_row(text, 'day to night: simple against null modifier')
     assert '8.0 (one seed) against 7.0 (one seed) | 1.0 (one seed)' in row
-    depth = next(line for line in text.splitlines() if line.count('depth (RMSE'))
+    depth = next(line for line in text.splitlines() if '| depth (RMSE' in line)
     assert '0.500 (one seed) against 0.600 (one seed) | 0.100 (one seed) RMSE in m less' in depth
     assert text.count('“') == len(CLAIMS)
+
+
+def test_summary_of_verdicts(page):
+    lines = re.findall(r'^- \*\*(.+?)\*\*, (\d+) of (\d+): (.*)$', page.read_text(), re.MULTILINE)
+    assert [line[0] for line in lines] == ['Shown', 'Not shown', 'Opposite', 'Not measured yet']
+    assert sum(int(line[1]) for line in lines) == int(lines[0][2]) == len(CLAIMS)
+    assert 'captions against null text: 11.0 ± 1.0 (3 seeds) mIoU; ' in lines[0][3]
+    assert lines[2][1:] == (
+        '1',
+        str(len(CLAIMS)),
+        'pretrained U-Net against the same U-Net from scratch: -9.0 ± 1.7 (3 seeds) mIoU.',
+    )
 
 
 def test_head_and_conditions(page):
