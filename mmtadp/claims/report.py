@@ -45,7 +45,8 @@ counts if its mean is larger than its standard deviation over seeds: **shown** i
 **opposite** if negative, else **not shown**. With one seed it counts if it is larger than √2 \
 times the median standard deviation of the settings of the task that have several seeds \
 ({reference}). A claim that two settings do not differ is shown if the difference is within that \
-spread, else not shown.
+spread, else not shown. What was tried where a claim is not shown: \
+[benchmarks](benchmarks.md#claims-that-are-not-shown).
 """
 
 
