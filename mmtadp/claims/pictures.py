@@ -57,7 +57,10 @@ def draw_pictures(settings: Settings, out: Path) -> bool:
         for axes, (title, picture) in zip(grid.ravel(), (panel for row in rows for panel in row)):
             axes.set_axis_off()
             axes.set_title(title, fontsize=6)
-            if picture is not None:
+            if picture is None:
+                axes.set_box_aspect(1)
+                axes.text(0.5, 0.5, 'not named', fontsize=7, ha='center', va='center')
+            else:
                 axes.imshow(picture, cmap='inferno')
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, metadata={'Software': None})
@@ -80,18 +83,20 @@ def _columns(run: Run, config: Config, checkpoint: str) -> Iterator[list[Panel]]
         predicted = model.test_step(batch)[0].pred_sem_seg.data[0].cpu().numpy()
         areas = np.bincount(truth.ravel(), minlength=len(classes))[1 : len(classes)]
         words = [classes[i + 1] for i in np.argsort(-areas, kind='stable')[:_NUM_WORDS]]
+        # Null text has no word to attend to.
+        named = [] if run.config == NULL else words
+        maps = [_map(model, image, sample.caption, word) for word in named]
         yield [
             ('image', image[..., ::-1]),
             ('ground truth', palette[truth]),
             (LABELS[run.config].split(' (')[0], palette[predicted]),
-            *(_map(model, run, image, sample, word) for word in words),
+            *maps,
         ]
 
 
-def _map(model: nn.Module, run: Run, image: np.ndarray, sample, word: str) -> Panel:
-    if run.config == NULL:
-        return f'no word “{word}”', None
+def _map(model: nn.Module, image: np.ndarray, caption: str, word: str) -> Panel:
     try:
-        return f'“{word}”', attention_of_words(model, image, sample.caption, [word])[word]
+        picture = attention_of_words(model, image, caption, [word])[word]
     except ValueError:
-        return f'“{word}” not named', None
+        picture = None
+    return f'“{word}”', picture

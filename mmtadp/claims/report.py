@@ -226,7 +226,7 @@ def _figures(plots: Mapping[str, str], folder: Path) -> Iterator[str]:
     for name, text in plots.items():
         yield f'\n{text}\n\n![{text}]({folder.name}/{name})'
     if (folder / PICTURES).exists():
-        text = 'Prediction and attention maps under each prompt, on scenes at even steps.'
+        text = 'Predictions and attention maps under each prompt, on scenes at even steps.'
         yield f'\n## Examples\n\n{text}\n\n![{text}]({folder.name}/{PICTURES})'
     yield (
         '\n## How to make this page\n\n```bash\nmake claims            # all of it; continues '
