@@ -59,17 +59,21 @@ class Task:
     overwrite: bool = False
 
     def settings(self) -> dict[str, Any]:
-        """What the captions depend on; a run that is continued must agree in it."""
+        """What the captions depend on; a run that is continued must agree in it.
+
+        Paths are those from the caption file, so that a tree of folders can be moved as a whole.
+        """
+        folder = os.path.dirname(os.path.abspath(self.out))
         return dict(
-            model=os.path.abspath(self.model) if os.path.isdir(self.model) else self.model,
+            model=os.path.relpath(self.model, folder) if os.path.isdir(self.model) else self.model,
             revision=self.revision,
             prompt=self.prompt,
             min_new_tokens=self.decoding.min_new_tokens,
             max_new_tokens=self.decoding.max_new_tokens,
             num_beams=self.decoding.num_beams,
             dtype=self.dtype,
-            input=os.path.abspath(self.source),
-            root=None if self.root is None else os.path.abspath(self.root),
+            input=os.path.relpath(self.source, folder),
+            root=None if self.root is None else os.path.relpath(self.root, folder),
             key=self.key,
             part=None if self.part is None else list(self.part),
         )

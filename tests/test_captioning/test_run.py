@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -46,14 +47,14 @@ def test_provenance(task):
     run(replace(task, key='stem', decoding=Decoding(2, 8, 3)))
     provenance = json.loads(ResultFiles(task.out).provenance.read_text())
     assert provenance['settings'] == dict(
-        model=task.model,
+        model=os.path.relpath(task.model, Path(task.out).parent),
         revision=None,
         prompt=None,
         min_new_tokens=2,
         max_new_tokens=8,
         num_beams=3,
         dtype='fp32',
-        input=task.source,
+        input=os.path.relpath(task.source, Path(task.out).parent),
         root=None,
         key='stem',
         part=None,

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_what_is_there_is_left_alone(root):
     before = stamps()
     prepare(root, **SCENES)
     assert stamps() == before
+
+
+def test_a_folder_that_has_moved_is_left_alone(root, tmp_path):
+    moved = shutil.copytree(root, tmp_path / 'elsewhere' / 'shapescenes')
+    shutil.rmtree(moved / 'night')
+    prepare(moved, **{**SCENES, 'domains': ['day']})
+    provenance = moved / 'day' / 'captions_long.provenance.json'
+    assert provenance.read_bytes() == (root / 'day' / provenance.name).read_bytes()
+    settings = json.loads(provenance.read_text())['settings']
+    assert (settings['model'], settings['input']) == ('../captioner', 'images')
 
 
 def test_other_weights_are_an_error(tmp_path):
