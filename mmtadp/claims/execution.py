@@ -51,7 +51,7 @@ def execute(run: Run, settings: Settings) -> dict:
         started = time.monotonic()
         checkpoint = _train(run.trained, settings)
         trained = time.monotonic()
-        metrics, confusion = _test(run, settings, checkpoint)
+        tests = _test(run, settings, checkpoint)
         tested = time.monotonic()
     row = dict(
         key=run.key,
@@ -61,8 +61,7 @@ def execute(run: Run, settings: Settings) -> dict:
         blur=run.blur,
         fingerprint=fingerprint(run, settings),
         **_facts(run, settings),
-        metrics=metrics,
-        **confusion,
+        **tests,
         minutes=dict(
             train=round((trained - started) / 60, 2), test=round((tested - trained) / 60, 2)
         ),
@@ -87,19 +86,22 @@ def _train(run: Run, settings: Settings) -> str:
     return str(checkpoint)
 
 
-def _test(run: Run, settings: Settings, checkpoint: str) -> tuple[dict, dict]:
+def _test(run: Run, settings: Settings, checkpoint: str) -> dict:
+    """Figures and, where there are, confusion matrices."""
     config = runner_config(run, settings)
     config.load_from, config.resume = checkpoint, False
     config.experiment_name = config.visualizer.name = f'{run.key}_test'
     with safe_checkpoint_loading():
-        scores = runs.build_runner(config, weights_follow=True).test()
+        runner = runs.build_runner(config, weights_follow=True)
+        scores = runner.test()
     metrics = {k: round(float(v), _DIGITS) for k, v in scores.items() if isinstance(v, Real)}
     confusion = {
         name.removeprefix(f'{PREFIX}/'): value
         for name, value in scores.items()
         if name.startswith(f'{PREFIX}/')
     }
-    return metrics, dict(confusion=confusion) if confusion else {}
+    found = dict(test_scenes=len(runner.test_dataloader.dataset), metrics=metrics)
+    return {**found, 'confusion': confusion} if confusion else found
 
 
 def _facts(run: Run, settings: Settings) -> dict:
@@ -111,7 +113,6 @@ def _facts(run: Run, settings: Settings) -> dict:
         iterations=config.train_cfg.max_iters,
         batch_size=config.train_dataloader.batch_size,
         training_scenes=config.train_dataloader.dataset.get('indices'),
-        test_scenes=len(list((Path(dataset.data_root) / 'images' / 'validation').glob('*.png'))),
         classes=list(dataset.get('metainfo', {}).get('classes', ())),
     )
 

@@ -38,6 +38,13 @@ def test_run_from_end_to_end(settings):
     assert 'optimizer' not in torch.load(checkpoint, weights_only=False)
 
 
+def test_the_scenes_that_are_counted_are_those_tested(settings):
+    options = {**settings.cfg_options, 'test_dataloader.dataset.indices': -3}
+    row = execute(Run('null_shapes', 0), replace(settings, cfg_options=options))
+    assert row['test_scenes'] == 3
+    assert sum(np.sum(matrix) for matrix in row['confusion'].values()) == 3 * 64**2
+
+
 def test_blurred_test_of_a_trained_model(own_data, forget_runs):
     root = Path(own_data.data)
     for _ in range(2):
