@@ -3,8 +3,7 @@
 _base_ = '../class_names/shapescenes.py'
 data_root = 'data/shapescenes/day'
 image_size = 128  # height and width
-# As many of the training scenes are labelled, the first ones. docs/claims.md has the learning
-# curve.
+# As many of the training scenes are labelled, the first ones. docs/benchmarks.md says why.
 num_labelled = 100
 # The captioner wrote them from the image alone, at length: they name all objects that it sees.
 load_caption = dict(type='mmtadp.CaptionLoadTransform', ann_file=data_root + '/captions_long.json')
