@@ -70,7 +70,8 @@ class Cell:
             return '–'
         spread = f' ± {self.spread:.{digits}f}' if self.count > 1 else ''
         seeds = f'{self.count} seeds' if self.count > 1 else 'one seed'
-        return f'{self.mean:.{digits}f}{spread} ({seeds})'
+        # Adding zero leaves no -0.0.
+        return f'{round(self.mean, digits) + 0.0:.{digits}f}{spread} ({seeds})'
 
 
 class Results:

@@ -29,6 +29,7 @@ def test_cell():
     assert cell.mean == 3 and cell.spread == pytest.approx(math.sqrt(7))
     assert cell.text() == '3.0 ± 2.6 (3 seeds)'
     assert Cell({0: 0.1234}).text(3) == '0.123 (one seed)' and Cell({}).text() == '–'
+    assert Cell({0: -0.04}).text() == '0.0 (one seed)'
 
 
 def test_gains_are_taken_within_seeds():
