@@ -93,15 +93,3 @@ def by_class(results: Results) -> list[ClassGain]:
         if np.isfinite([taken[i], *(iou[text][i] for text in iou)]).all()
     ]
     return sorted(found, key=lambda gain: gain.confusability)
-
-
-def rank_correlation(first: list[float], second: list[float]) -> float:
-    """Spearman's, for lists of three or more numbers; NaN for shorter ones."""
-    if len(first) < 3:
-        return float('nan')
-    # Equal numbers have their mean rank, here up to a factor and a constant.
-    ranks = [
-        np.less.outer(values, values).sum(0) - np.greater.outer(values, values).sum(0)
-        for values in map(np.asarray, (first, second))
-    ]
-    return float(np.corrcoef(*ranks)[0, 1])

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from scipy.stats import spearmanr
+
 from mmtadp.atomic_files import write_text
 
-from .conditions import Point, by_blur, by_class, by_labelled, by_size, rank_correlation
+from .conditions import Point, by_blur, by_class, by_labelled, by_size
 from .labels import DIGITS, LABELS, UNITS
 from .paper import ITEMS
 from .plan import CAPTIONS, NULL, ORACLE, PROMPTS, SEEDS, TARGETS, Run, full_plan
@@ -210,7 +212,7 @@ def _classes(results: Results) -> str:
         return f'{text} Not measured yet.'
     taken = [gain.confusability for gain in classes]
     parts = [
-        f'{LABELS[name]} {rank_correlation(taken, [gain.gains[name] for gain in classes]):+.2f}'
+        f'{LABELS[name]} {spearmanr(taken, [gain.gains[name] for gain in classes]).statistic:+.2f}'
         for name in (CAPTIONS, ORACLE)
     ]
     return (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from mmtadp.atomic_files import write_file, write_text
+from mmtadp.atomic_files import write_file, write_json, write_text
 from mmtadp.tensor_files import read_tensors
 
 from .errors import RunError
@@ -35,7 +35,7 @@ class RunFolder:
             self._checkpoint.unlink(missing_ok=True)
         if self._checkpoint.exists():
             check_same_settings(identity, json.loads(settings.read_text()), str(settings))
-        self._identity = json.dumps(identity, indent=2) + '\n'
+        self._identity = identity
 
     def load(self) -> dict | None:
         """The last checkpoint, or None."""
@@ -47,7 +47,7 @@ class RunFolder:
         """Writes the settings, and drops from the log what came after this step."""
         kept = ''.join(json.dumps(line) + '\n' for line in self.log() if line['step'] <= step)
         write_text(self._log, kept)
-        write_text(self.path / 'settings.json', self._identity)
+        write_json(self.path / 'settings.json', self._identity)
 
     def save(self, state: dict) -> None:
         """Replaces the checkpoint."""

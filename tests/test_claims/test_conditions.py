@@ -1,8 +1,4 @@
-import math
-
-import pytest
-
-from mmtadp.claims.conditions import by_blur, by_class, by_labelled, rank_correlation
+from mmtadp.claims.conditions import by_blur, by_class, by_labelled
 from mmtadp.claims.plan import CAPTIONS, NULL, ORACLE
 from mmtadp.claims.statistics import Results
 from tests.test_claims.synthetic import make_row
@@ -42,12 +38,3 @@ def test_classes_need_all_prompts_and_are_in_order():
     taken = [gain.confusability for gain in classes]
     assert len(classes) == 4 and taken == sorted(taken)
     assert all(0 < gain.gains[CAPTIONS] < gain.gains[ORACLE] for gain in classes)
-
-
-def test_rank_correlation():
-    assert rank_correlation([1, 2, 3], [5, 6, 60]) == pytest.approx(1)
-    # Equal numbers have their mean rank: (1, 2.5, 2.5, 4, 6, 6, 6) and (4, 1.5, 5, 1.5, 6, 7, 3).
-    assert rank_correlation([1, 2, 2, 5, 7, 7, 7], [3, 1, 4, 1, 5, 9, 2]) == pytest.approx(
-        0.3870681
-    )
-    assert math.isnan(rank_correlation([1, 2], [1, 2]))
