@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional
 from environment import ROOT, Environment, Step
 from interpreter import SetupError
 
-REQUIREMENTS = ['setup.py', 'pyproject.toml', 'mmtadp/dependencies.py']
+REQUIREMENTS = ['setup.py', 'pyproject.toml', 'mmtadp/utils/dependencies.py']
 PACKAGED = [*REQUIREMENTS, 'mmtadp', 'configs', 'tools', 'model-index.yml', 'README.md']
 BUILD_TOOLS = ('numpy', 'packaging', 'setuptools', 'wheel', 'ninja')
 
