@@ -1,21 +1,17 @@
-"""How the keys of a caption file name images."""
+"""Match the keys of a caption file with image paths."""
 
 import posixpath
 from collections.abc import Iterable, Iterator
+
+from mmtadp.utils.image_sources import IMAGE_EXTENSIONS
 
 from .formats import CaptionFileError
 
 KEY_POLICIES = ('auto', 'stem', 'filename', 'relpath')
 
-# fmt: off
-IMAGE_EXTENSIONS = (
-    '.bmp', '.gif', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp',
-)
-# fmt: on
-
 
 def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
-    """Decide what the keys of one file are.
+    """Return the key policy of one file.
 
     ``'auto'`` looks at every key: without folders and image extensions they are stems; with an
     image extension and without folders, file names; with an image extension each and folders in
@@ -24,8 +20,8 @@ def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
 
     Args:
         keys (Iterable[str]): All keys of one file.
-        policy (str): One of :data:`KEY_POLICIES`; other than ``'auto'``, it is returned as it is.
-        path (str): The file, for the message.
+        policy (str): One of :data:`KEY_POLICIES`. Only ``'auto'`` is resolved.
+        path (str): The file, for messages.
 
     Returns:
         str: ``'stem'``, ``'filename'`` or ``'relpath'``.
@@ -53,17 +49,17 @@ def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
     found = ', '.join(f'{key!r} ({kinds[kind]})' for kind, key in sorted(examples.items()))
     raise CaptionFileError(
         f"{path}: key='auto' cannot tell what the keys are: {found}. Write all keys one way, or "
-        "say key='stem', 'filename' or 'relpath'."
+        "set key='stem', 'filename' or 'relpath'."
     )
 
 
 def key_pattern(key: str, policy: str, path: str) -> str:
-    """Write a key as the end of the paths of the images it names.
+    """Return a key as a pattern of the paths of its images.
 
     Args:
         key (str): A key as written in the file.
         policy (str): ``'stem'``, ``'filename'`` or ``'relpath'``.
-        path (str): The file, for the message.
+        path (str): The file, for messages.
 
     Returns:
         str: ``'night/a.png'`` for a relative path, ``'a.png'`` for a file name and ``'a.*'`` for

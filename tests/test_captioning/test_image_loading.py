@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmtadp.captioning.image_loading import explained_worker_death, load_ahead, open_rgb
-from mmtadp.captions.errors import CaptioningError, UnusableImageError
+from mmtadp.captioning.image_loading import (
+    UnusableImageError,
+    load_ahead,
+    open_rgb,
+    wrap_worker_errors,
+)
+from mmtadp.utils.resumable import RunError
 
 
 @pytest.fixture
@@ -63,8 +68,8 @@ def broken_files(folder) -> dict[str, str]:
     (folder / 'bomb.bmp').write_bytes(bmp_header(30_000, 40_000))
     return {
         'cut.jpg': '[Tt]runcated',
-        'empty.png': 'no image',
-        'text.png': 'no image',
+        'empty.png': 'image',
+        'text.png': 'image',
         'folder.png': 'IsADirectoryError',
         'gone.png': 'does not exist',
         'bomb.bmp': '30000 x 40000 is 1,200,000,000 pixels, more than --max-pixels 100,000,000',
@@ -102,6 +107,6 @@ def die(image):
 
 def test_death_of_a_worker(photo):
     loading = load_ahead([['a']], dict(a=str(photo[0])), die, workers=1)
-    died = pytest.raises(CaptioningError, match='decodes images died.*--workers')
-    with died, explained_worker_death():
+    died = pytest.raises(RunError, match='decodes images died.*--workers')
+    with died, wrap_worker_errors():
         list(loading)

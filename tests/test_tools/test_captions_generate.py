@@ -84,8 +84,8 @@ def test_the_captions_of_a_config_are_found_by_its_own_pipeline(generate, argume
 @pytest.mark.parametrize(
     'more, message',
     [
-        (['--model', 'no/such'], "model 'no/such' is no local folder"),
-        (['--key', 'stem', '--root', '/nowhere', '--out', 'captions.txt'], 'named something.json'),
+        (['--model', 'no/such'], "model 'no/such'"),
+        (['--key', 'stem', '--root', '/nowhere', '--out', 'captions.txt'], 'captions.txt: '),
         (['--min-new-tokens', '9'], 'expected 0 <= min <= max'),
         (['--root', '/nowhere'], 'is not inside /nowhere'),
         (['--part', '50', '99'], 'fewer batches than parts'),
@@ -197,7 +197,7 @@ def test_ray_gives_the_same_file(generate, arguments, tmp_path):
     provenance = json.loads(out.with_suffix('.provenance.json').read_text())
     assert (provenance['engine'], provenance['processes']) == ('ray', 2)
     for path in (single, out):
-        assert path.with_suffix('.skipped.txt').read_text().split('\t')[1].startswith('no image')
+        assert path.with_suffix('.skipped.txt').read_text().split('\t')[1].startswith('not an image')
 
 
 def test_benchmark_compares_both_ways(run_tool, arguments, capsys):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mmtadp.captioning import Captioner, LocalEngine, Processes, Summary, Task, run_task
-from mmtadp.captioning.journal import Journal, Progress
+from mmtadp.captioning import Captioner, CaptioningSummary, LocalEngine, Processes, Task, run_task
+from mmtadp.captioning.journal import Journal
 
 
-def run(task: Task) -> Summary:
+def run(task: Task) -> CaptioningSummary:
     """Runs a task on the CPU."""
     processes = Processes()
     return run_task(task, LocalEngine('cpu', processes), processes)
@@ -68,9 +68,9 @@ def interrupt(task: Task, monkeypatch: pytest.MonkeyPatch, batches: int) -> None
     """Runs a task until so many batches are recorded."""
     append, count = Journal.append, []
 
-    def append_and_stop(self, batch: Progress) -> None:
-        append(self, batch)
-        count.append(batch)
+    def append_and_stop(self, record: dict) -> None:
+        append(self, record)
+        count.append(record)
         if len(count) == batches:
             raise KeyboardInterrupt
 

@@ -25,7 +25,7 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.datasets.class_names import dataset_class_names
+from mmtadp.utils.config_datasets import dataset_class_names
 from mmtadp.models.diffusion import TextEncoder, load_text_encoder
 from mmtadp.models.prompts.average_eos_cache import (
     MAX_LENGTH,

@@ -23,5 +23,7 @@ def real_tagger(shared, monkeypatch) -> Iterator[None]:
 def endpoint(monkeypatch) -> Iterator[FakeEndpoint]:
     """A language model on this machine."""
     monkeypatch.setenv('no_proxy', '127.0.0.1')
+    # The client refuses to send anything while the hub is declared offline.
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', False)
     with serve() as endpoint:
         yield endpoint

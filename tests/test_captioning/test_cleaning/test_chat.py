@@ -2,7 +2,7 @@ import pytest
 
 from mmtadp.captioning.cleaning import Budget, BudgetSpentError, ChatEndpoint
 from mmtadp.captioning.cleaning.budget import estimate_tokens
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def pauses():
 @pytest.fixture
 def chat(endpoint, pauses, tmp_path):
     def chat(**caps) -> ChatEndpoint:
-        budget = Budget(tmp_path / 'spent.txt', **caps)
+        budget = Budget(tmp_path / 'spent.jsonl', **caps)
         return ChatEndpoint(endpoint.url, 'm', budget, 'secret', retries=3, sleep=pauses.append)
 
     return chat
@@ -42,7 +42,7 @@ def test_retries(chat, endpoint, pauses):
 
 def test_bounded_retries(chat, endpoint, pauses):
     endpoint.plan = [b'{"choices"', b'{"choices": []}', b'{}', 503, 503]
-    with pytest.raises(CaptioningError, match='no answer in 4 attempts .503'):
+    with pytest.raises(RunError, match='no answer in 4 attempts .503'):
         chat().ask('do', '{}', 50)
     assert len(endpoint.asked) == 4 and pauses == [1, 2, 4]
 
@@ -50,13 +50,12 @@ def test_bounded_retries(chat, endpoint, pauses):
 @pytest.mark.parametrize('status', [400, 401, 404])
 def test_refusal(chat, endpoint, pauses, status):
     endpoint.plan = [status]
-    with pytest.raises(CaptioningError, match=f'refuses: {status}.*Check --endpoint, --model'):
+    with pytest.raises(RunError, match=f'refuses: {status}.*Check --endpoint, --model'):
         chat().ask('do', '{}', 50)
     assert pauses == []
 
 
-def test_nobody_there(tmp_path, monkeypatch, pauses):
-    monkeypatch.setenv('no_proxy', '127.0.0.1')
+def test_nobody_there(tmp_path, endpoint, pauses):
     one = ChatEndpoint(
         'http://127.0.0.1:9',
         'm',
@@ -65,11 +64,33 @@ def test_nobody_there(tmp_path, monkeypatch, pauses):
         timeout=2,
         sleep=pauses.append,
     )
-    with pytest.raises(CaptioningError, match='no answer in 2 attempts .URLError'):
+    with pytest.raises(RunError, match='no answer in 2 attempts .ConnectError'):
         one.ask('do', '{}', 50)
     assert pauses == [1] and one.budget.tokens_in == 0
-    with pytest.raises(CaptioningError, match="'host': expected http"):
+    with pytest.raises(RunError, match="'host': expected http"):
         ChatEndpoint('host', 'm', Budget(tmp_path / 's'))
+
+
+def test_no_token_of_the_user_is_sent(endpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv('HF_TOKEN', 'hf_secret')
+    ChatEndpoint(endpoint.url, 'm', Budget(tmp_path / 's')).ask('do', '{}', 50)
+    assert endpoint.keys == ['Bearer none']
+
+
+def test_offline(chat, endpoint, monkeypatch, pauses):
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    with pytest.raises(RunError, match='HF_HUB_OFFLINE=0'):
+        chat().ask('do', '{}', 50)
+    assert pauses == [] and endpoint.asked == []
+
+
+@pytest.mark.parametrize(
+    'body', [b'[]', b'{"choices": "no"}', b'{"choices": [3]}', b'{"choices": null}']
+)
+def test_answers_of_another_form(chat, endpoint, body):
+    endpoint.plan = [body]
+    assert chat().ask('do', '{}', 50).text == '{}'
+    assert len(endpoint.asked) == 2
 
 
 def test_caps(chat, endpoint):
@@ -83,14 +104,14 @@ def test_caps(chat, endpoint):
     assert two.budget.cost == pytest.approx(0.0013)
     with pytest.raises(BudgetSpentError, match='cost 0.0013.*--max-cost'):
         two.ask('do', '{}', 50)
-    with pytest.raises(CaptioningError, match='needs prices'):
+    with pytest.raises(RunError, match='needs prices'):
         chat(max_cost=1)
 
 
 def test_ledger_of_a_killed_run(tmp_path):
-    (tmp_path / 'spent.txt').write_bytes(b'100 10\n200 2')
-    budget = Budget(tmp_path / 'spent.txt')
+    (tmp_path / 'spent.jsonl').write_bytes(b'[100, 10]\n[200, 2')
+    budget = Budget(tmp_path / 'spent.jsonl')
     assert (budget.tokens_in, budget.tokens_out) == (100, 10)
     budget.spend(1, 2)
-    again = Budget(tmp_path / 'spent.txt')
-    assert again.tokens_in >= 101 and again.tokens_out >= 12
+    again = Budget(tmp_path / 'spent.jsonl')
+    assert (again.tokens_in, again.tokens_out) == (101, 12)
