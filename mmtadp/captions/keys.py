@@ -53,6 +53,22 @@ def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
     )
 
 
+def auto_suffices(keys: Iterable[str], policy: str, path: str) -> bool:
+    """Return whether the keys of one file fit the same images under ``'auto'`` and ``policy``.
+
+    Args:
+        keys (Iterable[str]): All keys of one file.
+        policy (str): ``'stem'``, ``'filename'`` or ``'relpath'``.
+        path (str): The file, for messages.
+    """
+    keys = list(keys)
+    try:
+        auto = resolve_policy(keys, 'auto', path)
+    except CaptionFileError:
+        return False
+    return all(key_pattern(key, auto, path) == key_pattern(key, policy, path) for key in keys)
+
+
 def key_pattern(key: str, policy: str, path: str) -> str:
     """Return a key as a pattern of the paths of its images.
 

@@ -44,7 +44,7 @@ def test_nouns(derive, tagger_data, tmp_path):
     write_tagger(tagger_data)
     code, said, _ = derive('nouns', 'captions.json', '--out', 'nouns.json')
     assert code == 0 and 'nouns.json: 2 images, 3 captions changed' in said
-    assert '1 have an empty caption, such as b' in said
+    assert '1 images have an empty caption, such as b' in said
     assert read(tmp_path / 'nouns.json') == {'a': ['cat dogs', 'dogs'], 'b': ['']}
 
 

@@ -45,7 +45,7 @@ def test_folder_to_captions(generate, arguments, tmp_path):
     assert code == 0
     assert f'{out}: 23 captions, 23 images done in this run' in said
     assert 'images/s' in said and 'of the time in the model' in said
-    assert f"ann_file='{out}', key='relpath')" in said
+    assert f"ann_file='{out}')" in said
     assert len(CaptionStore([str(out)])) == 23
     code, said, _ = generate(*arguments, '--out', out)
     assert code == 0 and '23 captions, 0 images done in this run' in said
@@ -197,7 +197,9 @@ def test_ray_gives_the_same_file(generate, arguments, tmp_path):
     provenance = json.loads(out.with_suffix('.provenance.json').read_text())
     assert (provenance['engine'], provenance['processes']) == ('ray', 2)
     for path in (single, out):
-        assert path.with_suffix('.skipped.txt').read_text().split('\t')[1].startswith('not an image')
+        assert (
+            path.with_suffix('.skipped.txt').read_text().split('\t')[1].startswith('not an image')
+        )
 
 
 def test_benchmark_compares_both_ways(run_tool, arguments, capsys):

@@ -102,7 +102,7 @@ def test_rules_stand_in(clean, endpoint):
     captions, by_rules = clean()
     assert captions == CLEANED
     assert by_rules == dict.fromkeys(
-        [CAPTIONS['0'], CAPTIONS['1']], 'no answer in the form asked for'
+        [CAPTIONS['0'], CAPTIONS['1']], 'no answer in the requested form'
     )
 
 
