@@ -22,7 +22,9 @@ def pipeline(demo_pipeline):
 def model(repository, pipeline):
     from mmengine.config import Config
 
-    cfg = Config.fromfile(repository / 'configs' / 'tadp' / 'shapes' / 'tadp_shapescenes.py')
+    cfg = Config.fromfile(
+        repository / 'projects' / 'shapescenes' / 'configs' / 'tadp_shapescenes.py'
+    )
     cfg.model.backbone.pretrained = str(pipeline)
     return init_model(cfg)
 
