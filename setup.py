@@ -14,6 +14,7 @@ MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
 
 VERSION = runpy.run_path(str(ROOT / 'mmtadp' / 'version.py'))['__version__']
 DEPENDENCIES = runpy.run_path(str(ROOT / 'mmtadp' / 'dependencies.py'))
+ONEDL = DEPENDENCIES['MM_SETS']['onedl']
 
 
 def copy_mim_content(target: Path) -> None:
@@ -109,6 +110,9 @@ setup(
     license='Apache-2.0',
     keywords='computer vision, semantic segmentation, object detection, diffusion models',
     packages=find_packages(include=['mmtadp', 'mmtadp.*']),
+    # Said although it is the default: an editable install is then a line in a .pth file. Its
+    # other form, a finder, gives way to any folder named mmtadp next to a script, such as a clone.
+    package_dir={'': '.'},
     include_package_data=True,
     python_requires='>=3.11,<3.13',
     install_requires=[
@@ -123,7 +127,12 @@ setup(
         'tqdm',
     ],
     extras_require={
-        'onedl': [*DEPENDENCIES['MM_SETS']['onedl'].values(), 'onedl-mim>=0.5.1,<1'],
+        'onedl': [*ONEDL.values(), 'onedl-mim>=0.5.1,<1'],
+        # Segmentation and depth, for which mmcv needs no compiled operators.
+        'onedl-mmseg': [
+            *(text for name, text in ONEDL.items() if name != 'mmdet'),
+            'onedl-mim>=0.5.1,<1',
+        ],
         # Upstream's mmengine imports pkg_resources, its mmsegmentation ftfy and regex, undeclared.
         'openmmlab': [
             *DEPENDENCIES['MM_SETS']['openmmlab'].values(),
