@@ -29,7 +29,7 @@ ANY_PYTHON := $(firstword $(foreach name,python3 python3.11 python3.12 python,$(
 help:
 	@echo 'make demo           train, test and draw TADP on generated scenes: TASK=segmentation, the default,'
 	@echo '                    depth or detection'
-	@echo "make claims         test the paper's claims in miniature, write docs/claims.md; QUICK=1: a few"
+	@echo "make claims         test the paper's claims in miniature, write projects/claims/results.md; QUICK=1: a few"
 	@echo 'make test           run the tests with the onedl set of mm packages, in $(VENV)'
 	@echo "make test-upstream  run them with OpenMMLab's own, in $(VENV_UPSTREAM)"
 	@echo 'make lint           check style'
@@ -45,10 +45,10 @@ endif
 endif
 
 demo: environment
-	$(VENV)/bin/python tools/demo.py --task $(TASK)
+	$(VENV)/bin/python projects/shapescenes/tools/demo.py --task $(TASK)
 
 claims: environment
-	$(VENV)/bin/python tools/claims.py$(if $(filter-out 0,$(QUICK)), --quick)
+	$(VENV)/bin/python projects/claims/tools/claims.py$(if $(filter-out 0,$(QUICK)), --quick)
 
 test: environment
 	$(VENV)/bin/pytest $(PYTEST_OPTIONS) $(ARGS)

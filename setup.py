@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent
 MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
 
 VERSION = runpy.run_path(str(ROOT / 'mmtadp' / 'version.py'))['__version__']
-DEPENDENCIES = runpy.run_path(str(ROOT / 'mmtadp' / 'dependencies.py'))
+DEPENDENCIES = runpy.run_path(str(ROOT / 'mmtadp' / 'utils' / 'dependencies.py'))
 ONEDL = DEPENDENCIES['MM_SETS']['onedl']
 
 

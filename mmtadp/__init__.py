@@ -1,15 +1,11 @@
 """TADP: text-to-image diffusion models as backbones for mmsegmentation and mmdetection."""
 
-from .dependencies import check_dependencies
+from .utils.dependencies import check_dependencies
 
 # Before anything that imports what is checked.
 check_dependencies()
 
-from .compat import (  # noqa: E402
-    keep_default_scope,
-    register_checkpoint_classes,
-    register_config_packages,
-)
+from .utils.compat import keep_default_scope, register_checkpoint_classes, register_config_packages
 
 register_config_packages()
 keep_default_scope()

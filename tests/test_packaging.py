@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import mmtadp
-from mmtadp.dependencies import CORE, MM_SETS
+from mmtadp.utils.dependencies import CORE, MM_SETS
 
 SOURCES = ('configs', 'mmtadp', 'requirements', 'tools')
 SOURCES += ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'model-index.yml')

@@ -6,9 +6,10 @@ python tools/train.py configs/tadp/tadp40_ade20k_80k.py
 import argparse
 import sys
 
+from mmtadp.utils import launch as runs
+
 # Imported before a config is read, so that `mmtadp::` and `mmseg::` bases resolve.
-from mmtadp.compat import safe_checkpoint_loading
-from mmtadp.engine import runs
+from mmtadp.utils.compat import safe_checkpoint_loading
 
 
 def make_parser() -> argparse.ArgumentParser:

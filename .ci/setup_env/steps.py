@@ -13,7 +13,7 @@ from environment import ROOT, Environment, Step
 from interpreter import SetupError
 
 # All that decides what an editable install holds, and a wheel.
-EDITABLE = ['setup.py', 'pyproject.toml', 'mmtadp/version.py', 'mmtadp/dependencies.py']
+EDITABLE = ['setup.py', 'pyproject.toml', 'mmtadp/version.py', 'mmtadp/utils/dependencies.py']
 WHEEL = [*EDITABLE, 'mmtadp', 'configs', 'tools', 'model-index.yml', 'README.md']
 BUILD_TOOLS = ('numpy', 'packaging', 'setuptools', 'wheel', 'ninja')
 

@@ -1,5 +1,5 @@
 # Table 4, DreamBooth: a U-Net that has learnt what sks means, and the token in the captions.
-_base_ = 'tadp0_plain_cityscapes2night_40k.py'
+_base_ = 'tadp0_null_modifier_cityscapes2night_40k.py'
 model = dict(backbone=dict(unet='data/dreambooth/night/unet'))
 train_template = 'a dashcam photo of {caption} at sks night'
 test_template = 'a dashcam photo of {caption} at sks night'

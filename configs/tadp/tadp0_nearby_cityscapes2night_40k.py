@@ -1,5 +1,5 @@
 # Table 4, control with a nearby domain, in training and testing alike.
-_base_ = 'tadp0_plain_cityscapes2night_40k.py'
+_base_ = 'tadp0_null_modifier_cityscapes2night_40k.py'
 train_template = 'a foggy photo of a {caption}'
 test_template = 'a foggy photo of a {caption}'
 train_modifier = dict(type='mmtadp.DomainModifier', template=train_template)

@@ -1,6 +1,6 @@
 # The simple modifier, in each condition's own words. One model serves four targets, so it is
 # trained with captions as they are.
-_base_ = 'tadp0_plain_cityscapes2acdc_40k.py'
+_base_ = 'tadp0_null_modifier_cityscapes2acdc_40k.py'
 fog_template = 'a foggy photo of a {caption}'
 night_template = 'a dark night photo of a {caption}'
 rain_template = 'a rainy photo of a {caption}'

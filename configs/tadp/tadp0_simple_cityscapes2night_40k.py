@@ -1,5 +1,5 @@
 # Table 4, simple modifier: the target domain in words, in training and testing alike.
-_base_ = 'tadp0_plain_cityscapes2night_40k.py'
+_base_ = 'tadp0_null_modifier_cityscapes2night_40k.py'
 train_template = 'a dark night photo of a {caption}'
 test_template = 'a dark night photo of a {caption}'
 train_modifier = dict(type='mmtadp.DomainModifier', template=train_template)

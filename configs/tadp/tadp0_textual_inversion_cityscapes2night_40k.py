@@ -1,5 +1,5 @@
 # Table 4, textual inversion: a learned token, which the template calls {token}.
-_base_ = 'tadp0_plain_cityscapes2night_40k.py'
+_base_ = 'tadp0_null_modifier_cityscapes2night_40k.py'
 learned_embeds = 'data/tokens/night/learned_embeds.safetensors'
 model = dict(backbone=dict(prompt=dict(learned_embeds=learned_embeds)))
 train_template = 'a dark {token} photo of a {caption}'

@@ -1,5 +1,5 @@
 # DreamBooth: captions that name the style by a token, and a U-Net tuned to it on target images.
-_base_ = 'tadp_plain_voc2watercolor_100e.py'
+_base_ = 'tadp_null_modifier_voc2watercolor_100e.py'
 # The published commands modify test captions alone: train_template = '{caption}'.
 train_template = 'a sks style painting of a {caption}'
 test_template = 'a sks style painting of a {caption}'

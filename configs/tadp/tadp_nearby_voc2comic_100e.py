@@ -1,5 +1,5 @@
 # The nearby domain: captions that name a style like that of the target.
-_base_ = 'tadp_plain_voc2comic_100e.py'
+_base_ = 'tadp_null_modifier_voc2comic_100e.py'
 # The published commands modify test captions alone: train_template = '{caption}'.
 train_template = 'a constructivism painting of a {caption}'
 test_template = 'a constructivism painting of a {caption}'

@@ -1,5 +1,5 @@
 # The simple modifier: captions that name the style.
-_base_ = 'tadp_plain_voc2comic_100e.py'
+_base_ = 'tadp_null_modifier_voc2comic_100e.py'
 # The published commands modify test captions alone: train_template = '{caption}'.
 train_template = 'a comic style painting of a {caption}'
 test_template = 'a comic style painting of a {caption}'

@@ -1,5 +1,5 @@
 # The simple modifier: captions that name the style (in the paper "a watercolor style painting").
-_base_ = 'tadp_plain_voc2watercolor_100e.py'
+_base_ = 'tadp_null_modifier_voc2watercolor_100e.py'
 # The published commands modify test captions alone: train_template = '{caption}'.
 train_template = 'a watercolor painting of a {caption}'
 test_template = 'a watercolor painting of a {caption}'

@@ -1,5 +1,5 @@
 # Textual inversion: captions that name the style by a token learned from target images.
-_base_ = 'tadp_plain_voc2comic_100e.py'
+_base_ = 'tadp_null_modifier_voc2comic_100e.py'
 learned_embeds = 'data/tokens/comic/learned_embeds.safetensors'
 # The published commands modify test captions alone: train_template = '{caption}'.
 train_template = 'a {token} style painting of a {caption}'

@@ -1,5 +1,5 @@
 # An unrelated domain: captions that name a style unlike that of the target.
-_base_ = 'tadp_plain_voc2watercolor_100e.py'
+_base_ = 'tadp_null_modifier_voc2watercolor_100e.py'
 # The published commands modify test captions alone: train_template = '{caption}'.
 train_template = 'a dashcam photo of a {caption}'
 test_template = 'a dashcam photo of a {caption}'

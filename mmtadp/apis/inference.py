@@ -11,10 +11,10 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
-from mmtadp.compat import safe_checkpoint_loading
 from mmtadp.engine.hooks import check_learned_tokens, check_prompt, install_prompt_hooks
 from mmtadp.engine.hooks.caption_prompt_hook import META_KEY
 from mmtadp.models import no_pretrained_weights
+from mmtadp.utils.compat import safe_checkpoint_loading
 
 Image = Union[str, Path, np.ndarray]
 # What makes a caption, or another one of it.

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from .errors import CaptioningError
+from mmtadp.captions.errors import CaptioningError
 
 # How others than torch.OutOfMemoryError say it: the CPU allocator, cuBLAS, cuDNN.
 _MESSAGES = ('out of memory', "can't allocate memory", 'ALLOC_FAILED', 'not enough memory')

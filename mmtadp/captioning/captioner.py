@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 
-from .errors import CaptioningError
+from mmtadp.captions.errors import CaptioningError
+
 from .model_inputs import PixelInputs, PromptedInputs, load_inputs
 
 DEFAULT_MODEL = 'Salesforce/blip2-opt-2.7b'

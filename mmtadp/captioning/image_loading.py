@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import DataLoader, Dataset
 
-from .errors import CaptioningError, UnusableImageError
+from mmtadp.captions.errors import CaptioningError, UnusableImageError
 
 DEFAULT_MAX_PIXELS = 100_000_000
 

@@ -7,9 +7,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmtadp.atomic_files import sync_folder, write_json
-
-from .errors import CaptioningError
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.atomic_files import sync_folder, write_json
 
 _SETTINGS = 'run.json'
 

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmtadp.resumable import check_same_settings
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.captions.keys_of_images import assign_keys
+from mmtadp.captions.write import ResultFiles
+from mmtadp.utils.image_sources import find_images
+from mmtadp.utils.resumable import check_same_settings
 
 from .captioner import Decoding
-from .errors import CaptioningError
-from .image_keys import assign_keys
 from .image_loading import DEFAULT_MAX_PIXELS
-from .image_sources import find_images
 from .journal import Journal, Progress
-from .results import ResultFiles
 
 DEFAULT_BATCH_SIZE = 64
 
@@ -183,7 +183,7 @@ def _finished(files: ResultFiles, settings: dict) -> Progress:
             'made, does not. Name another --out, or replace the file with --overwrite.'
         )
     check_same_settings(settings, provenance['settings'], str(files.provenance))
-    from mmtadp.datasets.captions.formats import read_caption_file
+    from mmtadp.captions.formats import read_caption_file
 
     captions = read_caption_file(str(files.captions))
     return Progress({key: texts[0] for key, texts in captions.items()})

@@ -10,7 +10,7 @@ from typing import Any
 from torch.distributed import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from mmtadp.resumable import RunError
+from mmtadp.utils.resumable import RunError
 
 # Others wait for the slowest; torchrun ends them if one fails.
 _PATIENCE = timedelta(days=30)

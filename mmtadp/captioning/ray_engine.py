@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmtadp.captions.errors import CaptioningError
+
 from .batching import AdaptiveBatches
-from .errors import CaptioningError
 from .image_loading import load_image
 from .journal import Progress
 from .local_engine import caption_batch, load_captioner

@@ -3,17 +3,17 @@
 import time
 from typing import NamedTuple
 
-from mmtadp.resumable import RunError
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.captions.provenance import make_provenance
+from mmtadp.captions.write import ResultFiles
+from mmtadp.utils.resumable import RunError
 
-from .errors import CaptioningError
 from .journal import Journal, Progress
 from .local_engine import LocalEngine
 from .plan import Plan, Task, make_plan
 from .processes import Processes
 from .progress import ProgressBar
-from .provenance import make_provenance
 from .ray_engine import RayEngine
-from .results import ResultFiles
 
 _POLL_SECONDS = 0.2
 

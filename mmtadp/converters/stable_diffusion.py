@@ -8,13 +8,13 @@ from diffusers import PNDMScheduler, StableDiffusionPipeline
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mmtadp.atomic_files import write_file, write_folder
 from mmtadp.models.diffusion import (
     DiffusionModel,
     load_diffusion_model,
     no_pretrained_weights,
 )
 from mmtadp.models.diffusion.single_file import PREFIXES
+from mmtadp.utils.atomic_files import write_file, write_folder
 
 from .checkpoint_file import CheckpointError, check_free, read_checkpoint
 from .compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys

@@ -1,6 +1,5 @@
-"""Captions, and the pipeline transforms that bring them to the model."""
+"""Pipeline transforms that bring captions to the model, and datasets that upstream lacks."""
 
-from .captions import CaptionFileError, CaptionStore, TaggerDataError, find_nouns
 from .transforms import (
     CaptionLoadTransform,
     CaptionNotFoundError,
@@ -13,16 +12,12 @@ from .transforms import (
 )
 
 __all__ = [
-    'CaptionFileError',
     'CaptionLoadTransform',
     'CaptionNotFoundError',
-    'CaptionStore',
     'DomainModifier',
     'NounsTransform',
     'OracleCaptionTransform',
     'OracleCropTransform',
     'OracleLabels',
     'SetDomain',
-    'TaggerDataError',
-    'find_nouns',
 ]

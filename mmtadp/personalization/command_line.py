@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from mmtadp.resumable import exit_code
+from mmtadp.utils.resumable import exit_code
 
 from .concept import Concept
 from .settings import PRECISIONS, Settings

@@ -7,7 +7,7 @@ import torch
 
 from mmtadp.models.diffusion import TextEncoder, add_learned_tokens, read_learned_tokens
 from mmtadp.models.diffusion.unet import load_unet
-from mmtadp.resumable import RunError
+from mmtadp.utils.resumable import RunError
 
 from .diffusion import denoising_losses, encode_images, load_model
 from .images import ImagePool

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmtadp.models.diffusion import TextEncoder
-from mmtadp.resumable import RunError
+from mmtadp.utils.resumable import RunError
 
 from .diffusion import encode_images, load_model, sample_pictures
 from .images import ImagePool, grid

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmtadp.models.diffusion import DiffusionModel, TextEncoder, load_diffusion_model
-from mmtadp.resumable import RunError
+from mmtadp.utils.resumable import RunError
 
 from .images import to_images
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from mmtadp.atomic_files import write_file, write_folder
-from mmtadp.resumable import RunError
+from mmtadp.utils.atomic_files import write_file, write_folder
+from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
 from .diffusion import denoising_losses

@@ -10,9 +10,10 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mmtadp.captioning import UnusableImageError, find_images
 from mmtadp.captioning.image_loading import open_rgb
-from mmtadp.resumable import RunError
+from mmtadp.captions.errors import UnusableImageError
+from mmtadp.utils.image_sources import find_images
+from mmtadp.utils.resumable import RunError
 
 _KEPT = 64  # resized images: a personalisation has five to some hundreds
 

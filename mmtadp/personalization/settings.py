@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from mmtadp.resumable import RunError
+from mmtadp.utils.resumable import RunError
 
 PRECISIONS = ('no', 'fp16', 'bf16')
 

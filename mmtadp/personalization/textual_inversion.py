@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
-from mmtadp.atomic_files import write_file
-from mmtadp.learned_embeds import LearnedToken
 from mmtadp.models.diffusion import TextEncoder, add_learned_tokens
-from mmtadp.resumable import RunError
+from mmtadp.utils.atomic_files import write_file
+from mmtadp.utils.learned_embeds import LearnedToken
+from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
 from .diffusion import denoising_losses

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from mmtadp.atomic_files import write_file
-from mmtadp.resumable import Interrupted, RunError, RunFolder, noted_signals
+from mmtadp.utils.atomic_files import write_file
+from mmtadp.utils.resumable import Interrupted, RunError, RunFolder, noted_signals
 
 from .concept import Concept
 from .settings import Settings

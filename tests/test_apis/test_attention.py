@@ -11,7 +11,7 @@ CAPTION = 'a big red star next to another star, and a drumstick'
 
 @pytest.fixture(scope='module')
 def model(repository, demo_pipeline):
-    cfg = Config.fromfile(repository / 'configs' / 'tadp' / 'shapes' / 'tadp_shapes.py')
+    cfg = Config.fromfile(repository / 'configs' / 'tadp' / 'shapes' / 'tadp_shapescenes.py')
     cfg.model.backbone.pretrained = str(demo_pipeline)
     return init_model(cfg)
 

@@ -4,8 +4,8 @@ import weakref
 import pytest
 import torch
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.captioning.batching import AdaptiveBatches, is_out_of_memory
+from mmtadp.captions.errors import CaptioningError
 
 
 class Device:

@@ -3,10 +3,11 @@ import sys
 import pytest
 import torch
 
-from mmtadp.captioning import Captioner, CaptioningError, Decoding
+from mmtadp.captioning import Captioner, Decoding
 from mmtadp.captioning.image_loading import open_rgb
-from mmtadp.captioning.image_sources import find_images
 from mmtadp.captioning.model_inputs import PixelInputs, PromptedInputs
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.image_sources import find_images
 from tests.utils.tiny_captioner import END, NUM_QUERIES, WORDS, save_encoder_decoder, save_llava
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmtadp.captioning import CaptioningError, UnusableImageError
 from mmtadp.captioning.image_loading import explained_worker_death, load_ahead, open_rgb
+from mmtadp.captions.errors import CaptioningError, UnusableImageError
 
 
 @pytest.fixture

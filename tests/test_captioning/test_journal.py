@@ -3,8 +3,8 @@ import multiprocessing
 
 import pytest
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.captioning.journal import Journal, Progress
+from mmtadp.captions.errors import CaptioningError
 
 BATCHES = [
     Progress({'a': 'a dog', 'b': 'eine Straße'}, {}),

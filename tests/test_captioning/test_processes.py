@@ -10,15 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mmtadp.captioning import (
-    CaptioningError,
-    LocalEngine,
-    Processes,
-    ResultFiles,
-    Task,
-    run_task,
-)
+from mmtadp.captioning import LocalEngine, Processes, Task, run_task
 from mmtadp.captioning.journal import Journal
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.captions.write import ResultFiles
 from tests.utils.captioning_runs import captions_of, interrupt, run
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mmtadp.captioning import Captioner, CaptioningError, Decoding, ResultFiles, Summary
+from mmtadp.captioning import Captioner, Decoding, Summary
 from mmtadp.captioning.journal import Journal
-from mmtadp.resumable import RunError
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.captions.write import ResultFiles
+from mmtadp.utils.resumable import RunError
 from tests.utils.captioning_runs import (
     captions_of,
     interrupt,
@@ -184,7 +186,7 @@ def test_a_slip_in_the_model_name_binds_nobody(task):
 @pytest.mark.parametrize('step', ['write_json', 'write_list'])
 def test_stopped_between_the_files_of_the_result(task, whole, monkeypatch, step):
     with monkeypatch.context() as patch:
-        patch.setattr(f'mmtadp.captioning.results.{step}', lambda *args: 1 / 0)
+        patch.setattr(f'mmtadp.captions.write.{step}', lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(task)
     batches = spy_on_batches(monkeypatch)

@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from mmtadp.captioning import Captioner, CaptioningError, Decoding, ResultFiles, Summary
+from mmtadp.captioning import Captioner, Decoding, Summary
 from mmtadp.captioning.image_loading import open_rgb
-from mmtadp.captioning.merging import merge_files
-from mmtadp.datasets.captions import CaptionStore
+from mmtadp.captions import CaptionStore
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.captions.merge import merge_files
+from mmtadp.captions.write import ResultFiles
 from tests.utils.captioning_runs import (
     captions_of,
     change_logits,

@@ -115,7 +115,7 @@ def test_a_folder_of_something_else_is_left_alone(setup_env, tmp_path):
 def test_pins(setup_env, repository, package_set):
     from packaging.requirements import Requirement
 
-    from mmtadp.dependencies import CORE, MM_SETS
+    from mmtadp.utils.dependencies import CORE, MM_SETS
 
     pins = setup_env[2].read_pins(repository / 'requirements' / f'constraints-{package_set}.txt')
     assert pins['torch'] == 'torch==2.13.0'

@@ -9,11 +9,11 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
-from mmtadp.engine import runs
 from mmtadp.models import no_pretrained_weights
-from tests.conftest import REPOSITORY
+from mmtadp.utils import launch as runs
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_ade20k
+from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
 NAMES = sorted(path.stem for path in CONFIGS.glob('*_ade20k_*.py'))

@@ -10,10 +10,10 @@ from mmengine.registry import MODELS, DefaultScope
 from safetensors.torch import save_file
 
 from mmtadp.models import no_pretrained_weights
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs'
-MODIFIERS = ('plain', 'simple', 'textual_inversion', 'dreambooth', 'nearby', 'unrelated')
+MODIFIERS = ('null_modifier', 'simple', 'textual_inversion', 'dreambooth', 'nearby', 'unrelated')
 # Precision and recall of Table S2, but for the oracle itself.
 GRID = [pair for pair in itertools.product((50, 75, 100), repeat=2) if pair != (100, 100)]
 
@@ -48,8 +48,8 @@ FAMILIES = {
     ],
     'cityscapes': [
         *names([f'tadp0_{modifier}' for modifier in MODIFIERS], ['cityscapes2night'], ['40k']),
-        *names(('tadp0_plain', 'tadp0_simple'), ['cityscapes2acdc'], ['40k']),
-        'tadp0_plain_cityscapes2night_40k_1gpu',
+        *names(('tadp0_null_modifier', 'tadp0_simple'), ['cityscapes2acdc'], ['40k']),
+        'tadp0_null_modifier_cityscapes2night_40k_1gpu',
     ],
     'voc_detection': [
         *names(
@@ -57,22 +57,22 @@ FAMILIES = {
             ('voc2watercolor', 'voc2comic'),
             ['100e'],
         ),
-        'tadp_plain_voc2watercolor_100e_1gpu',
+        'tadp_null_modifier_voc2watercolor_100e_1gpu',
     ],
     'shapes': [
         *names(
             ('tadp', 'tadp_short', 'tadp_nouns', 'tadp_ta', 'tadp_scratch', 'null', 'oracle'),
             ['shapes'],
         ),
-        'tadp_no_latent_scaling_shapes',
+        'tadp_no_latent_scaling_shapescenes',
         *names(('average_eos', 'class_embeddings', 'class_names'), ['shapes']),
-        *(f'oracle_p{precision}_r{recall}_shapes' for precision, recall in GRID),
+        *(f'oracle_p{precision}_r{recall}_shapescenes' for precision, recall in GRID),
         *names(('tadp', 'null'), ['shapes'], ['depth']),
         *names(('tadp', 'null', 'oracle'), ['shapes'], ['detection']),
         *names(
             [f'tadp_{modifier}' for modifier in MODIFIERS],
             ['shapes'],
-            ('day2night', 'day2watercolour'),
+            ('day2night', 'day2watercolor'),
         ),
     ],
 }
@@ -86,8 +86,8 @@ TOKENS = {
     'vpd_ls_voc2012_15e': 21,
     'class_embeddings_voc2012_15e': 23,
     **{name: 1 for name in FAMILIES['nyu'] if name.startswith('vpd')},
-    'average_eos_shapes': 25,
-    'class_embeddings_shapes': 25,
+    'average_eos_shapescenes': 25,
+    'class_embeddings_shapescenes': 25,
 }
 # Stable Diffusion 1.5's U-Net without conv_norm_out and conv_out, and the text adapter.
 UNET = 859_508_800
@@ -143,7 +143,7 @@ def weights(tmp_path_factory, demo_pipeline):
     folder = tmp_path_factory.mktemp('weights')
     widths = dict(night=768, watercolor=768, comic=768)
     tokens = {f'tokens/{name}': width for name, width in widths.items()}
-    tokens |= {f'shapescenes/tokens/{name}': 128 for name in ('night', 'watercolour')}
+    tokens |= {f'shapescenes/tokens/{name}': 128 for name in ('night', 'watercolor')}
     for name, width in tokens.items():
         token = folder / 'data' / name
         token.mkdir(parents=True)

@@ -11,14 +11,14 @@ from mmseg.registry import DATASETS
 from safetensors.torch import load_file, save_file
 
 from mmtadp.apis import inference_model, init_model
-from mmtadp.engine import runs
-from tests.conftest import REPOSITORY
+from mmtadp.utils import launch as runs
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_captions, write_night_weights, write_streets
+from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
 TEMPLATES = {
-    'plain': '{caption}',
+    'null_modifier': '{caption}',
     'simple': 'a dark night photo of a {caption}',
     'textual_inversion': 'a dark {token} photo of a {caption}',
     'dreambooth': 'a dashcam photo of {caption} at sks night',
@@ -35,10 +35,10 @@ IN_CONDITIONS = {
 }
 NAMES = [
     *(f'tadp0_{modifier}_cityscapes2night_40k' for modifier in TEMPLATES),
-    'tadp0_plain_cityscapes2acdc_40k',
+    'tadp0_null_modifier_cityscapes2acdc_40k',
     'tadp0_simple_cityscapes2acdc_40k',
 ]
-ONE_GPU = 'tadp0_plain_cityscapes2night_40k_1gpu'
+ONE_GPU = 'tadp0_null_modifier_cityscapes2night_40k_1gpu'
 
 
 def load(name: str) -> Config:
@@ -68,7 +68,7 @@ def test_schedule(name):
 
 
 def test_one_gpu_has_the_schedule_of_its_base():
-    config, base = load(ONE_GPU), load('tadp0_plain_cityscapes2night_40k')
+    config, base = load(ONE_GPU), load('tadp0_null_modifier_cityscapes2night_40k')
     accumulated = config.optim_wrapper.accumulative_counts
     assert config.train_dataloader.batch_size * accumulated == base.train_dataloader.batch_size
     assert config.train_cfg.max_iters == accumulated * base.train_cfg.max_iters
@@ -137,7 +137,7 @@ def tested_captions(prompted: list) -> list[str]:
 RUNS = [
     *(
         f'tadp0_{name}_cityscapes2night_40k'
-        for name in ('plain', 'textual_inversion', 'dreambooth')
+        for name in ('null_modifier', 'textual_inversion', 'dreambooth')
     ),
     'tadp0_simple_cityscapes2acdc_40k',
     ONE_GPU,
@@ -201,7 +201,7 @@ def test_dreambooth_replaces_the_unet(streets, tiny_pipeline, tmp_path):
     weights = load_file(file)
     save_file({key: value + 1 for key, value in weights.items()}, file)
     built = {}
-    for modifier in ('plain', 'dreambooth'):
+    for modifier in ('null_modifier', 'dreambooth'):
         config = load(f'tadp0_{modifier}_cityscapes2night_40k')
         runner = run(tiny_version(config, tiny_pipeline, tmp_path / modifier))
         built[modifier] = runner.model.backbone
@@ -232,7 +232,7 @@ def test_test_time_augmentation_and_saved_predictions(streets, tiny_pipeline, tm
 
 
 def test_one_tta_pipeline_for_all_targets_is_refused():
-    config = load('tadp0_plain_cityscapes2acdc_40k')
+    config = load('tadp0_null_modifier_cityscapes2acdc_40k')
     config.tta_pipeline = config.tta_pipeline[0]
     with pytest.raises(runs.UsageError, match='tests on 4 datasets, so .* 4 pipelines.* has 0'):
         runs.use_tta(config)
@@ -277,7 +277,7 @@ class TestRealImages:
     def test_camvid(self, shared, tmp_path, monkeypatch):
         """As target images: other files, another size, the same pipeline."""
         monkeypatch.chdir(tmp_path)
-        config = load('tadp0_plain_cityscapes2night_40k')
+        config = load('tadp0_null_modifier_cityscapes2night_40k')
         images = sorted((shared / 'camvid' / 'images' / 'validation').glob('*.png'))
         target = config.test_dataloader.dataset.datasets[0]
         captions = only(target.pipeline, 'CaptionLoadTransform').ann_file

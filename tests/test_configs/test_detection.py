@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, MODELS, PARAM_SCHEDULERS, DefaultScope
 
-from tests.conftest import REPOSITORY
 from tests.utils.family_runs import run, tiny_version
 from tests.utils.layouts_det import write_detection, write_token
+from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_model import tiny_diffusion_model
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
@@ -76,7 +76,7 @@ def test_boxes_go_to_the_levels_of_torchvision():
     """floor(4 + log2(sqrt(area) / 224)), of which stride 8 is level 3."""
     extractor = MODELS.build(
         dict(
-            load('comic', 'plain').model.roi_head.bbox_roi_extractor,
+            load('comic', 'null_modifier').model.roi_head.bbox_roi_extractor,
             type='mmdet.SingleRoIExtractor',
         )
     )
@@ -110,7 +110,7 @@ def test_modifiers(domain, modifier):
             captions,
         )
         found = [t for t in pipeline if t.type == 'mmtadp.DomainModifier']
-        assert len(found) == (modifier != 'plain')
+        assert len(found) == (modifier != 'null_modifier')
         for transform in found:
             assert transform.template == TEMPLATES[domain][modifier]
             assert transform.get('learned_embeds') == token
@@ -134,7 +134,7 @@ def test_pipelines(domain, modifier):
 
 
 def test_smaller_gpu():
-    config = load('watercolor', 'plain', '_1gpu')
+    config = load('watercolor', 'null_modifier', '_1gpu')
     wrapper = config.optim_wrapper
     assert config.model.backbone.with_cp
     assert (wrapper.type, wrapper.dtype, wrapper.loss_scale) == (
@@ -143,13 +143,13 @@ def test_smaller_gpu():
         'dynamic',
     )
     assert wrapper.accumulative_counts * config.train_dataloader.batch_size == 2
-    assert wrapper.optimizer == load('watercolor', 'plain').optim_wrapper.optimizer
+    assert wrapper.optimizer == load('watercolor', 'null_modifier').optim_wrapper.optimizer
 
 
 @pytest.mark.filterwarnings('ignore:Detected call of `scheduler.step')
 def test_learning_rate():
     """The table's lambda, (1 - t / T) ** 0.9, by iteration."""
-    config = load('watercolor', 'plain')
+    config = load('watercolor', 'null_modifier')
     wrapper = build_optim_wrapper(
         torch.nn.Linear(1, 1), dict(type='OptimWrapper', optimizer=config.optim_wrapper.optimizer)
     )
@@ -167,7 +167,7 @@ def test_learning_rate():
 
 
 RUNS = [
-    ('watercolor', 'plain'),
+    ('watercolor', 'null_modifier'),
     ('comic', 'simple'),
     ('comic', 'textual_inversion'),
     ('watercolor', 'dreambooth'),
@@ -220,7 +220,7 @@ def test_train_and_test(domain, modifier, tiny_pipeline, data, tmp_path):
 
 def test_voc_and_target_as_read(data, tiny_pipeline):
     """Labels are VOC's on either side; difficult objects are set apart."""
-    config = load('watercolor', 'plain')
+    config = load('watercolor', 'null_modifier')
     with DefaultScope.overwrite_default_scope('mmdet'):
         train = DATASETS.build(config.train_dataloader.dataset)
         test = DATASETS.build(config.test_dataloader.dataset)

@@ -7,9 +7,9 @@ from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DefaultScope
 
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 
-CONFIG = REPOSITORY / 'configs' / 'tadp' / 'tadp_plain_voc2watercolor_100e.py'
+CONFIG = REPOSITORY / 'configs' / 'tadp' / 'tadp_null_modifier_voc2watercolor_100e.py'
 
 
 def evaluate(detections, images: int = 2) -> dict:

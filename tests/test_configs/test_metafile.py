@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 
 PROMPTS = {
     'null': 'null',
@@ -23,7 +23,7 @@ PROMPTS = {
     'oracle': 'Oracle',
 }
 # The paper's null modifier: captions as they are.
-MODIFIERS = {'plain': 'null'}
+MODIFIERS = {'null_modifier': 'null'}
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +45,7 @@ def reported(shared) -> dict:
 def configs() -> set:
     """All configs but those on generated scenes."""
     paths = (REPOSITORY / 'configs' / 'tadp').glob('*.py')
-    return {path.stem for path in paths if '_shapes_' not in path.stem}
+    return {path.stem for path in paths if '_shapescenes_' not in path.stem}
 
 
 def test_every_config_but_the_demos_is_listed(models):

@@ -13,9 +13,9 @@ from mmseg.datasets import NYUDataset
 from mmseg.structures import SegDataSample
 
 from mmtadp.engine.hooks import install_prompt_hooks
-from tests.conftest import REPOSITORY
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_nyu import HEIGHT, TEST, TRAIN, WIDTH, nyu_caption, write_nyu
+from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
 PROMPTS = ('vpd', 'vpd_ls', 'tadp0', 'tadp40')

@@ -14,10 +14,10 @@ from mmseg.registry import DATASETS
 from PIL import Image
 from torch import nn
 
-from mmtadp.engine import runs
-from tests.conftest import REPOSITORY
+from mmtadp.utils import launch as runs
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_captions, write_voc2012, write_voc_mask
+from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
 NAMES = sorted(path.stem for path in CONFIGS.glob('*_voc2012_15e*.py'))

@@ -13,7 +13,7 @@ import pytest
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_model import OUT_CHANNELS
 from tests.utils.tiny_runs import write_images
 

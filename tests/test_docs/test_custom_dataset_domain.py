@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from safetensors.torch import save_file
 
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_runs import write_images
 
 PAGE = (REPOSITORY / 'docs' / 'custom_dataset.md').read_text()

@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 
 PAGE = (REPOSITORY / 'docs' / 'datasets.md').read_text()
 

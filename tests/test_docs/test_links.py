@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 
 FOLDERS = (REPOSITORY, REPOSITORY / 'docs', REPOSITORY / 'examples')
 PAGES = sorted(page for folder in FOLDERS for page in folder.glob('*.md'))

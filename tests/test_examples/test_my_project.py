@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from mmtadp.models import no_pretrained_weights
-from tests.conftest import REPOSITORY
 from tests.utils.family_runs import run, tiny_version
+from tests.utils.paths import REPOSITORY
 
 EXAMPLES = REPOSITORY / 'examples'
 CONFIGS = ('parts_detection.py', 'street_segmentation.py')

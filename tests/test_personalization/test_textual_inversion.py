@@ -6,7 +6,7 @@ from mmtadp.models import TADPUNetBackbone
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.personalization import TextualInversion, TextualInversionSettings, personalize
 from mmtadp.personalization.training import _Trainer, make_accelerator
-from mmtadp.resumable import RunError, RunFolder
+from mmtadp.utils.resumable import RunError, RunFolder
 
 
 def trained(settings):

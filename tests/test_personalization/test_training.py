@@ -10,8 +10,8 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from mmtadp.personalization import TextualInversion, personalize
-from mmtadp.resumable import Interrupted, RunError, RunFolder
-from tests.conftest import REPOSITORY
+from mmtadp.utils.resumable import Interrupted, RunError, RunFolder
+from tests.utils.paths import REPOSITORY
 
 TOOL = REPOSITORY / 'tools' / 'personalize' / 'textual_inversion.py'
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from tests.conftest import REPOSITORY
 from tests.utils.fake_endpoint import clean as well
 from tests.utils.fake_endpoint import serve
+from tests.utils.paths import REPOSITORY
 
 
 @pytest.fixture

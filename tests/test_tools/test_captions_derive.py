@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmtadp.datasets.captions import nouns
+from mmtadp.captions import nouns
 from tests.utils.tiny_tagger import write_tagger
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mmtadp.datasets.captions import CaptionStore
-from tests.conftest import REPOSITORY
+from mmtadp.captions import CaptionStore
+from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_captioner import save_blip2, write_photos
 
 TOOL = str(REPOSITORY / 'tools' / 'captions' / 'generate.py')

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from tests.conftest import PATH_OF_TESTS, REPOSITORY
 from tests.utils.family_runs import tiny_version
 from tests.utils.layouts_det import write_detection
 from tests.utils.layouts_nyu import write_nyu
 from tests.utils.layouts_seg import write_streets
+from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs' / 'tadp'
 pytestmark = pytest.mark.slow
@@ -29,13 +29,13 @@ def mmdet() -> str:
 
 
 @pytest.fixture
-def mim(tmp_path):
+def mim(tmp_path, path_of_tests):
     def run(*arguments: str) -> str:
         program = str(Path(sys.executable).with_name('mim'))
         done = subprocess.run(
             [program, *arguments],
             cwd=tmp_path,
-            env=dict(os.environ, PYTHONPATH=PATH_OF_TESTS),
+            env=dict(os.environ, PYTHONPATH=path_of_tests),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from accelerate.state import AcceleratorState
 
-from tests.conftest import REPOSITORY
+from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_captioner import write_photos
 
 TINY = ['--resolution', '32', '--steps', '2', '--cpu']

@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmtadp.engine import runs
+from mmtadp.utils import launch as runs
 
 
 @pytest.fixture

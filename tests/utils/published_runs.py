@@ -80,7 +80,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     'nyu_class_embeddings': ('vpd_nyu_25e.py', {**_DEPTH, _NAMES: list('abcdef')}),
     'voc2012_captions': ('tadp40_voc2012_15e.py', _fpn(77)),
     'voc2watercolor': (
-        'tadp_plain_voc2watercolor_100e.py',
+        'tadp_null_modifier_voc2watercolor_100e.py',
         {'model.neck.in_channels': [32, 64 + 77, 96 + 77, 96]},
     ),
 }

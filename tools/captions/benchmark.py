@@ -16,11 +16,14 @@ os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from mmtadp.captioning import DEFAULT_MODEL, DTYPES, SOURCES, Captioner, Decoding  # noqa: E402
+from mmtadp.captioning import DEFAULT_MODEL, DTYPES, Captioner, Decoding  # noqa: E402
 from mmtadp.captioning.batching import AdaptiveBatches  # noqa: E402
 from mmtadp.captioning.image_loading import default_workers, load_ahead  # noqa: E402
-from mmtadp.captioning.image_sources import find_images  # noqa: E402
 from mmtadp.captioning.local_engine import caption_batch  # noqa: E402
+from mmtadp.utils.image_sources import (
+    SOURCES,  # noqa: E402
+    find_images,  # noqa: E402
+)
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmtadp.atomic_files import write_json
-from mmtadp.captioning import SOURCES, find_images
-from mmtadp.captioning.checking import PROBLEMS, Report, check_captions, count_clip_tokens
 from mmtadp.captioning.cleaning import STYLES, Vocabulary
-from mmtadp.datasets.captions import CaptionFileError
-from mmtadp.datasets.captions.keys import KEY_POLICIES
-from mmtadp.resumable import RunError
+from mmtadp.captions import CaptionFileError
+from mmtadp.captions.check import PROBLEMS, Report, check_captions, count_clip_tokens
+from mmtadp.captions.keys import KEY_POLICIES
+from mmtadp.utils.atomic_files import write_json
+from mmtadp.utils.image_sources import SOURCES, find_images
+from mmtadp.utils.resumable import RunError
 
 
 def make_parser() -> argparse.ArgumentParser:

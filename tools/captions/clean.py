@@ -19,7 +19,6 @@ import signal
 import sys
 from pathlib import Path
 
-from mmtadp.atomic_files import write_json
 from mmtadp.captioning.cleaning import (
     STYLES,
     Budget,
@@ -29,8 +28,9 @@ from mmtadp.captioning.cleaning import (
     Vocabulary,
     clean_with_model,
 )
-from mmtadp.captioning.derived import Derived, derive_file
-from mmtadp.datasets.captions import TaggerDataError
+from mmtadp.captions import TaggerDataError
+from mmtadp.captions.derive import Derived, derive_file
+from mmtadp.utils.atomic_files import write_json
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -17,13 +17,17 @@ import sys
 
 from mmengine.config import Config, DictAction
 
-from mmtadp.captioning import POLICIES, SOURCES, CaptioningError, derived, find_images
-from mmtadp.captioning.derived.spellings import read_names, respell
-from mmtadp.captioning.image_keys import assign_keys
-from mmtadp.datasets.captions import TaggerDataError, find_nouns
-from mmtadp.datasets.captions.formats import read_caption_file
+from mmtadp.captions import TaggerDataError, find_nouns
+from mmtadp.captions.caption_words import CaptionWords, add_words, drop_words, shuffle_words
+from mmtadp.captions.derive import Derived, derive_file, write_derived
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.captions.formats import read_caption_file
+from mmtadp.captions.keys_of_images import POLICIES, assign_keys
+from mmtadp.captions.oracle import class_names_caption, oracle_captions
+from mmtadp.captions.spellings import read_names, respell
 from mmtadp.datasets.class_names import dataset_class_names
 from mmtadp.datasets.transforms import OracleCaptionTransform
+from mmtadp.utils.image_sources import SOURCES, find_images
 
 SPLITS = ('train', 'val', 'test')
 
@@ -122,10 +126,10 @@ def _probability(text: str) -> float:
     return value
 
 
-def from_captions(args: argparse.Namespace) -> derived.Derived:
+def from_captions(args: argparse.Namespace) -> Derived:
     """Rewrites captions."""
     if args.way == 'nouns':
-        return derived.derive_file(
+        return derive_file(
             args.captions,
             args.out,
             dict(derived='nouns'),
@@ -133,12 +137,12 @@ def from_captions(args: argparse.Namespace) -> derived.Derived:
             args.overwrite,
         )
     names = None if args.class_names is None else read_names(args.class_names)
-    words = derived.CaptionWords(names, getattr(args, 'fixed', ()))
+    words = CaptionWords(names, getattr(args, 'fixed', ()))
     settings = dict(derived=args.way, class_names=names, seed=args.seed)
     if args.way == 'shuffle':
 
         def change(own: str, caption: str) -> str:
-            return derived.shuffle_words(caption, words, args.seed, own)
+            return shuffle_words(caption, words, args.seed, own)
     else:
         settings |= dict(probability=args.probability, count=args.count, fixed=args.fixed)
         amount = dict(seed=args.seed, probability=args.probability, count=args.count)
@@ -147,10 +151,10 @@ def from_captions(args: argparse.Namespace) -> derived.Derived:
 
         def change(own: str, caption: str) -> str:
             if args.way == 'drop':
-                return derived.drop_words(caption, words, own=own, **amount)
-            return derived.add_words(caption, words, vocabulary, own=own, **amount)
+                return drop_words(caption, words, own=own, **amount)
+            return add_words(caption, words, vocabulary, own=own, **amount)
 
-    return derived.derive_file(args.captions, args.out, settings, change, args.overwrite)
+    return derive_file(args.captions, args.out, settings, change, args.overwrite)
 
 
 def _read_config(path: str, options: dict | None) -> Config:
@@ -170,7 +174,7 @@ def _class_names(args: argparse.Namespace, config: Config | None) -> list[str]:
     return respell(names, args.spelling)
 
 
-def from_dataset(args: argparse.Namespace) -> derived.Derived:
+def from_dataset(args: argparse.Namespace) -> Derived:
     """Writes captions for a dataset's images."""
     if args.way == 'oracle':
         config = _read_config(args.config, args.cfg_options)
@@ -182,7 +186,7 @@ def from_dataset(args: argparse.Namespace) -> derived.Derived:
             always_named=args.always_named,
             ignore_index=args.ignore_index,
         )
-        captions = derived.oracle_captions(
+        captions = oracle_captions(
             config,
             args.config,
             OracleCaptionTransform(**settings),
@@ -195,7 +199,7 @@ def from_dataset(args: argparse.Namespace) -> derived.Derived:
         is_config = args.images.endswith('.py')
         config = _read_config(args.images, args.cfg_options) if is_config else None
         settings = dict(class_names=_class_names(args, config))
-        caption = derived.class_names_caption(settings['class_names'])
+        caption = class_names_caption(settings['class_names'])
         images = find_images(args.images, args.root, args.splits, args.cfg_options)
         captions = dict.fromkeys(assign_keys(images, args.key), caption)
         source = args.images
@@ -207,7 +211,7 @@ def from_dataset(args: argparse.Namespace) -> derived.Derived:
         cfg_options=args.cfg_options,
         **settings,
     )
-    return derived.write_derived(captions, args.out, settings, args.overwrite)
+    return write_derived(captions, args.out, settings, args.overwrite)
 
 
 def main() -> int:

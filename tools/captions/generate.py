@@ -26,7 +26,7 @@ from mmengine.config import DictAction  # noqa: E402
 from mmtadp import captioning  # noqa: E402
 from mmtadp.captioning.image_loading import DEFAULT_MAX_PIXELS, default_workers  # noqa: E402
 from mmtadp.captioning.plan import DEFAULT_BATCH_SIZE  # noqa: E402
-from mmtadp.resumable import RunError
+from mmtadp.utils.resumable import RunError
 
 TERMINATED = 128 + signal.SIGTERM
 INTERRUPTED = 128 + signal.SIGINT

@@ -11,9 +11,9 @@ Exit codes: 0 done, 2 conflicting captions, or files that do not go together.
 import argparse
 import sys
 
-from mmtadp.captioning.merging import ON_CONFLICT, merge_files
-from mmtadp.datasets.captions import CaptionFileError
-from mmtadp.resumable import RunError
+from mmtadp.captions import CaptionFileError
+from mmtadp.captions.merge import ON_CONFLICT, merge_files
+from mmtadp.utils.resumable import RunError
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -25,7 +25,7 @@ from report import (
     write_atomically,
 )
 
-from mmtadp.datasets.captions.formats import CaptionFileError, read_caption_file
+from mmtadp.captions.formats import CaptionFileError, read_caption_file
 
 PUBLISHED = {'train': 24231, 'test': 654}
 # A frame of a scene, as distributed and as renamed.

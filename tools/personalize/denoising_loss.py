@@ -12,7 +12,7 @@ import sys
 import torch
 
 from mmtadp.personalization import compare_prompts
-from mmtadp.resumable import RunError
+from mmtadp.utils.resumable import RunError
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -1,5 +1,5 @@
 # Three kinds of machine parts, annotated as in COCO.
-_base_ = 'mmtadp::tadp/tadp_plain_voc2watercolor_100e.py'
+_base_ = 'mmtadp::tadp/tadp_null_modifier_voc2watercolor_100e.py'
 
 parts = dict(
     _delete_=True,

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..errors import CaptioningError
+from mmtadp.captions.errors import CaptioningError
 
 _CHARACTERS_PER_TOKEN = 3  # on the safe side: English has about four
 

@@ -8,7 +8,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..errors import CaptioningError
+from mmtadp.captions.errors import CaptioningError
+
 from .budget import Budget, estimate_tokens
 
 _RETRIED_STATUS = frozenset([408, 409, 425, 429, 500, 502, 503, 504])

@@ -4,14 +4,13 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from mmtadp.datasets.captions.formats import read_caption_file
-from mmtadp.resumable import check_same_settings
+from mmtadp.captions.derive import Derived, derive_file, free_files
+from mmtadp.captions.formats import read_caption_file
+from mmtadp.captions.merge import origin
+from mmtadp.captions.write import ResultFiles
+from mmtadp.utils.resumable import check_same_settings
 
-from ..derived import Derived, derive_file
-from ..derived.files import free_files
 from ..journal import Journal
-from ..merging import origin
-from ..results import ResultFiles
 from .budget import Budget
 from .language_model import LanguageModelCleaner
 

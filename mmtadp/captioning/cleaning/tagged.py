@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from mmtadp.datasets.captions.nouns import load_tagger
+from mmtadp.captions.nouns import load_tagger
 
 _WORD = re.compile(r"\w+(?:-\w+)*|'s\b|'\w+|[^\w\s]")
 # Written with a vowel, spoken with a consonant, and the other way round.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from ..errors import CaptioningError
+from mmtadp.captions.errors import CaptioningError
 
 _FOLDER = Path(__file__).parent / 'styles'
 

@@ -6,8 +6,8 @@ from typing import List, Sequence
 
 from safetensors.torch import save_file
 
-from mmtadp.atomic_files import write_file
 from mmtadp.models.diffusion import clip_tokenizer
+from mmtadp.utils.atomic_files import write_file
 
 from ..checkpoint_file import CheckpointError, CheckpointFile, check_free
 from ..ledger import Ledger

@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 import torch
 from mmengine.config import Config
 
-from mmtadp.atomic_files import write_file, write_text
+from mmtadp.utils.atomic_files import write_file, write_text
 
 from ..checkpoint_file import check_free
 from .convert import Conversion

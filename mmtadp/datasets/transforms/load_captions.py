@@ -8,9 +8,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
+from mmtadp.captions import CaptionStore
 from mmtadp.registry import TRANSFORMS, register_module
 
-from ..captions import CaptionStore
 from .tally import SharedTally
 
 
@@ -24,7 +24,7 @@ class CaptionLoadTransform(BaseTransform):
 
     The files are read when the transform is built, so that a bad one fails before training
     starts. ``docs/captions.md`` describes their formats; see
-    :class:`~mmtadp.datasets.captions.CaptionStore` for how keys name images.
+    :class:`~mmtadp.captions.CaptionStore` for how keys name images.
 
     Required Keys:
 

@@ -5,9 +5,9 @@ from logging import WARNING
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
+from mmtadp.captions.nouns import find_nouns, load_tagger
 from mmtadp.registry import TRANSFORMS, register_module
 
-from ..captions.nouns import find_nouns, load_tagger
 from .tally import SharedTally
 
 

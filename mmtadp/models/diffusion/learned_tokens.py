@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from mmtadp.learned_embeds import LearnedToken, read_learned_token
+from mmtadp.utils.learned_embeds import LearnedToken, read_learned_token
 
 # Which text encoder has which width.
 _FAMILIES = {
@@ -19,7 +19,7 @@ _FAMILIES = {
 
 
 def read_learned_tokens(paths: Union[str, PathLike, Sequence, None]) -> List[LearnedToken]:
-    """Reads one file, several or none; see :func:`mmtadp.learned_embeds.read_learned_token`.
+    """Reads one file, several or none; see :func:`mmtadp.utils.learned_embeds.read_learned_token`.
 
     Raises:
         ValueError: If two files hold a token of the same name.

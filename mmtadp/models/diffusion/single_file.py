@@ -10,7 +10,7 @@ from diffusers.loaders.single_file_utils import (
 )
 from torch import Tensor
 
-from mmtadp.tensor_files import read_tensors
+from mmtadp.utils.tensor_files import read_tensors
 
 # What each component's keys begin with in the CompVis layout.
 PREFIXES = {

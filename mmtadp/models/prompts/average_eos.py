@@ -41,7 +41,7 @@ class AverageEOSPrompt(FixedPrompt):
         model (DiffusionModel): Given by the backbone.
         class_names (Sequence[str]): Class names in the wording that the text encoder should see.
         text_adapter (dict, optional): See :class:`BasePrompt`.
-        embeddings (str | PathLike, optional): A file of them, of ``tools/class_embeddings.py`` or
+        embeddings (str | PathLike, optional): A file of them, of ``tools/misc/class_embeddings.py`` or
             of VPD or mmseg (``.pth``), in place of the text encoder of ``pretrained``; see
             :func:`.embedding_files.read_embeddings`. Testing does not need it.
 

@@ -20,7 +20,7 @@ class CaptionPrompt(BasePrompt):
         cache_size (int): Number of captions whose embeddings are kept; see :class:`TextEncoder`.
             With as many as the training set has, a steady epoch never runs the encoder.
         learned_embeds (str | PathLike | Sequence): Textual inversion file, or several, of tokens
-            that captions use (Sec. 4.3); see :func:`mmtadp.learned_embeds.read_learned_token`. A
+            that captions use (Sec. 4.3); see :func:`mmtadp.utils.learned_embeds.read_learned_token`. A
             token of several vectors is written once. Testing needs the files, too, as it needs the
             tokenizer.
         text_adapter (dict, optional): See :class:`BasePrompt`.

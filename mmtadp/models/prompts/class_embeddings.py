@@ -65,7 +65,7 @@ class ClassEmbeddingsPrompt(FixedPrompt):
             code does, which makes 24 of Pascal VOC's tokens. Eq. 2 has none.
         text_adapter (dict, optional): See :class:`BasePrompt`.
         embeddings (str | PathLike, optional): A file of the embeddings, of
-            ``tools/class_embeddings.py``; see :class:`AverageEOSPrompt`.
+            ``tools/misc/class_embeddings.py``; see :class:`AverageEOSPrompt`.
 
     Raises:
         FileNotFoundError: If there is no file ``embeddings``.

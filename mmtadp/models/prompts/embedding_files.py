@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmtadp.atomic_files import write_file
-from mmtadp.tensor_files import read_tensors
+from mmtadp.utils.atomic_files import write_file
+from mmtadp.utils.tensor_files import read_tensors
 from mmtadp.version import __version__
 
 # What a file may hold, and the prompt types that read it.

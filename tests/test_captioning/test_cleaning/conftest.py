@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mmtadp.datasets.captions.nouns import find_nouns, load_tagger
+from mmtadp.captions.nouns import find_nouns, load_tagger
 from tests.utils.fake_endpoint import FakeEndpoint, serve
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.captioning.cleaning import Budget, BudgetSpentError, ChatEndpoint
 from mmtadp.captioning.cleaning.budget import estimate_tokens
+from mmtadp.captions.errors import CaptioningError
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.captioning.cleaning import (
     Budget,
     BudgetSpentError,
@@ -14,7 +13,8 @@ from mmtadp.captioning.cleaning import (
 )
 from mmtadp.captioning.cleaning.chat import Answer
 from mmtadp.captioning.cleaning.language_model import parse_answer
-from mmtadp.resumable import RunError
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 from tests.utils.fake_endpoint import clean as well
 
 THINGS = ['dog', 'cat', 'horse', 'bus', 'bird and a boat', 'bird']

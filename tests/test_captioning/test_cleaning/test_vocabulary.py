@@ -1,8 +1,8 @@
 import pytest
 
-from mmtadp.captioning import CaptioningError
 from mmtadp.captioning.cleaning import STYLES, Vocabulary
 from mmtadp.captioning.cleaning.vocabulary import Phrases
+from mmtadp.captions.errors import CaptioningError
 
 
 def test_styles_of_the_package():

@@ -115,7 +115,7 @@ class TestOverrides:
         assert self.overrides('nyu_class_embeddings', 'vpd_ls_nyu_25e.py') == {}
 
     def test_detection(self):
-        overrides = self.overrides('voc2watercolor', 'tadp_plain_voc2watercolor_100e.py')
+        overrides = self.overrides('voc2watercolor', 'tadp_null_modifier_voc2watercolor_100e.py')
         assert overrides == dict(
             data_preprocessor=IMAGENET,
             backbone=dict(latent_scaling=False),

@@ -3,7 +3,8 @@ import pickle
 import pytest
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 
-from mmtadp.datasets import NounsTransform, TaggerDataError
+from mmtadp.captions import TaggerDataError
+from mmtadp.datasets import NounsTransform
 from mmtadp.registry import TRANSFORMS
 
 

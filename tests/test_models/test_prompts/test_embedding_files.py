@@ -12,7 +12,7 @@ from mmtadp.models.prompts.embedding_files import (
     read_embeddings,
     save_embeddings,
 )
-from mmtadp.tensor_files import TensorFileError
+from mmtadp.utils.tensor_files import TensorFileError
 from tests.utils.tiny_model import WIDTH, tiny_diffusion_model
 
 NAMES = ['cat', 'dining table']

@@ -9,7 +9,7 @@ from pathlib import Path
 import mmseg
 import pytest
 
-from mmtadp.datasets import CaptionStore
+from mmtadp.captions import CaptionStore
 from tests.test_tools.test_dataset_converters.conftest import snapshot
 
 COUNTS = ('--expected', 'train=2', 'test=1')

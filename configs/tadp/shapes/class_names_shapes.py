@@ -1,7 +1,0 @@
-# Eq. 3: one caption of all class names for every image.
-_base_ = 'null_shapes.py'
-model = dict(
-    backbone=dict(
-        prompt=dict(_delete_=True, type='ClassNamesPrompt', class_names=_base_.class_names)
-    )
-)

@@ -1,9 +1,0 @@
-# As tadp_shapes, for depth.
-_base_ = [
-    '../../_base_/models/tadp_depth_tinysd.py',
-    '../../_base_/datasets/shapescenes_depth.py',
-    '../../_base_/schedules/shapescenes.py',
-    '../../_base_/default_runtime_shapescenes.py',
-]
-# SegTTAModel merges class scores, which depth has none of.
-tta_model = None

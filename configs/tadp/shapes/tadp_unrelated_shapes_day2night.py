@@ -1,8 +1,0 @@
-# Control with an unrelated domain. In training and in testing, as in the paper.
-_base_ = 'tadp_plain_shapes_day2night.py'
-modifier = dict(type='mmtadp.DomainModifier', template='a watercolor painting of {caption}')
-train_pipeline = [_base_.load_caption, modifier, *_base_.train_transforms]
-test_pipeline = [_base_.load_target_caption, modifier, *_base_.test_transforms]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader

@@ -1,0 +1,62 @@
+"""Class names as captions are to spell them."""
+
+import json
+import os
+from collections.abc import Sequence
+
+from mmengine.config import Config
+
+from .errors import CaptioningError
+
+
+def read_names(given: Sequence[str]) -> list[str]:
+    """Reads class names that a command line gives.
+
+    Args:
+        given (Sequence[str]): The names themselves, or one file: a config with ``class_names``, a
+            JSON list, or text with one name a line.
+
+    Returns:
+        list[str]: The names.
+
+    Raises:
+        CaptioningError: If the file has none.
+    """
+    if len(given) != 1 or not os.path.isfile(given[0]):
+        return list(given)
+    (path,) = given
+    extension = os.path.splitext(path)[1]
+    try:
+        if extension == '.py':
+            names = Config.fromfile(path).get('class_names')
+        else:
+            with open(path, encoding='utf-8-sig') as file:
+                lines = filter(None, map(str.strip, file.read().splitlines()))
+                names = json.loads('\n'.join(lines)) if extension == '.json' else list(lines)
+    except ValueError as error:
+        raise CaptioningError(f'{path}: no class names: {error}') from error
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise CaptioningError(
+            f'{path}: expected class names, in class_names of a config, a JSON list, or one a line'
+        )
+    return list(names)
+
+
+def respell(names: Sequence[str], spellings: Sequence[Sequence[str]]) -> list[str]:
+    """Replaces names by what captions call them.
+
+    Args:
+        names (Sequence[str]): The dataset's.
+        spellings (Sequence[Sequence[str]]): Pairs of a name and its replacement.
+
+    Returns:
+        list[str]: In the order of ``names``.
+
+    Raises:
+        CaptioningError: If a name to replace is not among ``names``.
+    """
+    table = {old: new for old, new in spellings}
+    unknown = [old for old in table if old not in names]
+    if unknown:
+        raise CaptioningError(f'{unknown[0]!r} is none of the class names {", ".join(names)}.')
+    return [table.get(name, name) for name in names]

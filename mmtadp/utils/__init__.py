@@ -1,0 +1,1 @@
+"""Helpers of mmtadp that know nothing of models: files, versions, launching, resumable runs."""

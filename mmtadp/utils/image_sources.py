@@ -1,0 +1,141 @@
+"""From what the user names (a folder, a list, a glob or a config) to image files."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mmengine.config import Config
+
+from mmtadp.captions.errors import CaptioningError
+from mmtadp.captions.keys import IMAGE_EXTENSIONS
+
+CONFIG_EXTENSIONS = ('.py', '.json', '.yaml', '.yml')
+SOURCES = (
+    'a folder (searched with its subfolders), an image, a text file with one image per line, a '
+    "quoted glob such as 'data/*/images/*.jpg', or an mmseg or mmdet config"
+)
+
+
+class ImageFile(NamedTuple):
+    """An image and the folder that a relative key of it starts from, both absolute."""
+
+    path: str
+    root: str
+
+
+def find_images(
+    source: str,
+    root: str | None = None,
+    splits: Sequence[str] = ('train', 'val', 'test'),
+    cfg_options: dict | None = None,
+) -> list[ImageFile]:
+    """Finds the images that a source names.
+
+    Args:
+        source (str): One of :data:`SOURCES`. Lines of a text file are paths, relative to
+            ``root``, and may leave the image extension out; what follows a tab is not read.
+        root (str, optional): Folder that relative keys start from. Defaults to the folder
+            itself, the folder of the text file, the part of a glob before its first wildcard, or
+            the image folder of each dataset of a config.
+        splits (Sequence[str]): For a config: whose datasets, of 'train', 'val' and 'test'.
+        cfg_options (dict, optional): For a config: settings that override it.
+
+    Returns:
+        list[ImageFile]: In the order of their paths (folder, glob) or in the source's own, each
+        once.
+
+    Raises:
+        CaptioningError: If there is no such source, or it has no image.
+    """
+    if os.path.isdir(source):
+        images = [ImageFile(path, source) for path in sorted(_walk(source))]
+    elif os.path.isfile(source):
+        images = _from_file(source, root, splits, cfg_options)
+    elif glob.has_magic(source):
+        start = _constant_part(source)
+        found = sorted(glob.glob(source, recursive=True))
+        images = [ImageFile(path, start) for path in found if _is_image(path)]
+    else:
+        raise CaptioningError(f'{source!r} does not exist. Expected {SOURCES}.')
+    if not images:
+        raise CaptioningError(
+            f'{source!r} has no image; known extensions: {" ".join(IMAGE_EXTENSIONS)}.'
+        )
+    unique = {}
+    for path, start in images:
+        path = os.path.abspath(path)
+        start = os.path.abspath(start if root is None else root)
+        unique.setdefault(path, ImageFile(path, start))
+    return list(unique.values())
+
+
+def _from_file(
+    source: str, root: str | None, splits: Sequence[str], cfg_options: dict | None
+) -> list[ImageFile]:
+    extension = os.path.splitext(source)[1].lower()
+    if extension in IMAGE_EXTENSIONS:
+        return [ImageFile(source, os.path.dirname(os.path.abspath(source)))]
+    if extension in CONFIG_EXTENSIONS:
+        from .dataset_images import config_images
+
+        config = Config.fromfile(source)
+        if cfg_options:
+            config.merge_from_dict(cfg_options)
+        return [ImageFile(*image) for image in config_images(config, source, splits)]
+    start = os.path.dirname(os.path.abspath(source)) if root is None else root
+    return [ImageFile(path, start) for path in _listed(source, start)]
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Images below a folder; links to folders are followed, each folder once."""
+    seen = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        # Hidden ones too are left out: '._a.jpg' is what macOS leaves beside a.jpg on a disk of
+        # another system, and is no image.
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in files:
+            if _is_image(name) and not name.startswith('.'):
+                yield os.path.join(parent, name)
+
+
+def _listed(source: str, root: str) -> list[str]:
+    try:
+        with open(source, encoding='utf-8-sig') as file:
+            lines = [line.rstrip('\r\n').split('\t')[0].strip() for line in file]
+    except UnicodeDecodeError as error:
+        raise CaptioningError(
+            f'{source} is not UTF-8 text at byte {error.start}. Expected {SOURCES}.'
+        ) from error
+    paths = [_with_extension(os.path.join(root, line)) for line in lines if line]
+    if paths and not any(map(os.path.isfile, paths)):
+        raise CaptioningError(
+            f'{source}: none of the {len(paths):,} images it lists exists, such as {paths[0]}. '
+            'Paths are relative to the folder of the list; name another with --root.'
+        )
+    return paths
+
+
+def _with_extension(path: str) -> str:
+    # VOC's lists of images have stems.
+    if not os.path.isfile(path) and not _is_image(path):
+        for extension in (*IMAGE_EXTENSIONS, *map(str.upper, IMAGE_EXTENSIONS)):
+            if os.path.isfile(path + extension):
+                return path + extension
+    return path
+
+
+def _constant_part(pattern: str) -> str:
+    folder = pattern
+    while glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder or '.'
+
+
+def _is_image(path: str) -> bool:
+    return path.lower().endswith(IMAGE_EXTENSIONS)

@@ -1,0 +1,66 @@
+"""What a run is continued from."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from mmtadp.utils.atomic_files import write_file, write_json, write_text
+from mmtadp.utils.tensor_files import read_tensors
+
+from .errors import RunError
+from .same_settings import check_same_settings
+
+
+class RunFolder:
+    """What a run keeps beside its result: ``checkpoint.pt``, ``settings.json``, ``log.jsonl``.
+
+    Args:
+        out (str): The folder.
+        identity (dict): What the course of the run depends on.
+        overwrite (bool): Forget an earlier run.
+
+    Raises:
+        RunError: If there is a run with another identity.
+    """
+
+    def __init__(self, out: str, identity: dict, overwrite: bool) -> None:
+        self.path = Path(out)
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f'--out {out} is a file; name a folder.')
+        self._checkpoint = self.path / 'checkpoint.pt'
+        self._log = self.path / 'log.jsonl'
+        settings = self.path / 'settings.json'
+        if overwrite:
+            self._checkpoint.unlink(missing_ok=True)
+        if self._checkpoint.exists():
+            check_same_settings(identity, json.loads(settings.read_text()), str(settings))
+        self._identity = identity
+
+    def load(self) -> dict | None:
+        """The last checkpoint, or None."""
+        if not self._checkpoint.exists():
+            return None
+        return read_tensors(self._checkpoint, '--out', 'Start anew with --overwrite')
+
+    def start(self, step: int) -> None:
+        """Writes the settings, and drops from the log what came after this step."""
+        kept = ''.join(json.dumps(line) + '\n' for line in self.log() if line['step'] <= step)
+        write_text(self._log, kept)
+        write_json(self.path / 'settings.json', self._identity)
+
+    def save(self, state: dict) -> None:
+        """Replaces the checkpoint."""
+        write_file(self._checkpoint, lambda path: torch.save(state, path))
+
+    def log(self) -> list[dict]:
+        """The steps so far: ``step``, ``loss``, and what else was logged."""
+        if not self._log.exists():
+            return []
+        lines = self._log.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith('\n')]
+
+    def append(self, **values: float) -> None:
+        """Logs a step."""
+        with self._log.open('a') as file:
+            file.write(json.dumps(values) + '\n')

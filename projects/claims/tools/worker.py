@@ -1,0 +1,22 @@
+"""A process of one run: ``python worker.py SETTINGS RUN``, both as JSON."""
+
+import json
+import sys
+from pathlib import Path
+
+# `projects` is found from the root; an installed mmtadp comes first.
+sys.path.append(str(Path(__file__).resolve().parents[3]))
+
+from projects.claims.runs.execution import execute
+from projects.claims.runs.plan import Run
+from projects.claims.runs.settings import Settings
+
+
+def main() -> None:
+    """Entry point."""
+    settings, run = map(json.loads, sys.argv[1:])
+    execute(Run(**run), Settings(**settings))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,193 @@
+"""Has the text been learned? Denoising losses by caption, and where words are attended to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmtadp.apis.attention import word_tokens
+from mmtadp.models import TADPUNetBackbone
+from mmtadp.models.diffusion import TextEncoder
+from mmtadp.personalization.diffusion import denoising_losses, encode_images, load_model
+from projects.shapescenes.generator import CLASSES, render_scene, scene_captions
+
+from .autoencoder import to_tensor
+from .scenes import HELD_OUT, pretraining_scene
+
+CAPTION_KINDS = ('right', 'none', 'wrong')
+_BATCH_SIZE = 50
+
+
+@dataclass(frozen=True)
+class CaptionLosses:
+    """Denoising losses of held-out scenes under three kinds of captions.
+
+    Attributes:
+        losses (Tensor): (S, N, 3), by seed, scene and :data:`CAPTION_KINDS`: the scene's own long
+            caption, the null text, the long caption of the next scene. Mean over timesteps.
+    """
+
+    losses: Tensor
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Mean loss of each kind."""
+        return dict(zip(CAPTION_KINDS, self.losses.mean(dim=(0, 1)).tolist()))
+
+    def difference(self, kind: str, other: str) -> tuple[float, float]:
+        """How much more the loss is under ``kind`` than under ``other``.
+
+        Returns:
+            tuple[float, float]: Mean over the seeds, and their spread (standard deviation).
+        """
+        of = CAPTION_KINDS.index
+        by_seed = (self.losses[..., of(kind)] - self.losses[..., of(other)]).mean(dim=1)
+        return by_seed.mean().item(), by_seed.std().item()
+
+
+@torch.no_grad()
+def caption_losses(
+    pretrained: str,
+    count: int = 200,
+    draws: int = 4,
+    seeds: int = 3,
+    size: int = 128,
+    device: str = 'cpu',
+    progress: Callable = iter,
+) -> CaptionLosses:
+    """Losses of scenes by day that pretraining never saw.
+
+    Args:
+        pretrained (str): A diffusers folder.
+        count (int): Scenes.
+        draws (int): Timesteps of each scene, one in each of as many equal parts of the schedule.
+        seeds (int): Sets of noise and timesteps; they are the same for all kinds of captions.
+        size (int): Height and width in pixels.
+        device (str): Where to run.
+        progress (Callable): Wraps the loop over batches.
+
+    Raises:
+        RunError: If it cannot be loaded.
+    """
+    model, scheduler = load_model(pretrained, None)
+    encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=2 * count)
+    unet, vae = model.unet.to(device), model.vae.to(device)
+    captions = [long_caption(index % count) for index in range(count + 1)]
+    losses = torch.zeros(seeds, count, len(CAPTION_KINDS))
+    for start in progress(range(0, count, _BATCH_SIZE)):
+        rows = range(start, min(start + _BATCH_SIZE, count))
+        images = torch.cat([_picture(row, size) for row in rows]).to(device)
+        latents = encode_images(vae, images, torch.zeros(1, device=device))
+        own, null, next_ = (
+            encoder(texts).to(device)
+            for texts in (
+                [captions[row] for row in rows],
+                [''] * len(rows),
+                [captions[row + 1] for row in rows],
+            )
+        )
+        for seed in range(seeds):
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + start)
+            for draw in range(draws):
+                part = scheduler.config.num_train_timesteps / draws
+                timesteps = ((draw + torch.rand(len(rows), generator=generator)) * part).long()
+                noise = torch.randn(latents.shape, generator=generator).to(device)
+                for kind, prompts in enumerate((own, null, next_)):
+                    losses[seed, rows.start : rows.stop, kind] += (
+                        denoising_losses(
+                            unet, scheduler, latents, noise, timesteps.to(device), prompts
+                        ).cpu()
+                        / draws
+                    )
+    return CaptionLosses(losses)
+
+
+@dataclass(frozen=True)
+class AttentionShares:
+    """Where the words of objects are attended to.
+
+    Attributes:
+        mass (Tensor): (M,) for each object of each scene the share of its word's attention that
+            lies inside its mask.
+        area (Tensor): (M,) the share of the picture that the mask covers: the share that even
+            attention would have.
+        scenes (int): Scenes.
+    """
+
+    mass: Tensor
+    area: Tensor
+    scenes: int
+
+    @property
+    def ratio(self) -> float:
+        """Mean mass over mean area; 1 for words that are attended to anywhere."""
+        return (self.mass.mean() / self.area.mean()).item()
+
+
+@torch.no_grad()
+def attention_shares(
+    pretrained: str,
+    count: int = 200,
+    size: int = 128,
+    device: str = 'cpu',
+    progress: Callable = iter,
+) -> AttentionShares:
+    """Attention of the backbone's maps to words that name one object of the scene.
+
+    Args:
+        pretrained (str): A diffusers folder.
+        count (int): Held-out scenes by day, captioned by their long captions.
+        size (int): Height and width in pixels.
+        device (str): Where to run.
+        progress (Callable): Wraps the loop over scenes.
+    """
+    backbone = TADPUNetBackbone(pretrained, prompt=dict(type='CaptionPrompt')).to(device).eval()
+    mass, area = [], []
+    for index in progress(range(count)):
+        scene, caption = pretraining_scene(HELD_OUT + index), long_caption(index)
+        rendering = render_scene(scene, size, 'day')
+        backbone.set_prompts([caption])
+        maps = backbone.attention_maps(backbone(to_tensor(rendering.image[None]).to(device)))
+        mean = torch.stack(
+            [F.interpolate(m, (size, size), mode='bilinear') for m in maps.values()]
+        ).mean(0)[0]
+        names = [obj.name for obj in scene.objects]
+        for name in names:
+            mask = torch.from_numpy(rendering.mask == CLASSES.index(name))
+            if names.count(name) > 1 or not mask.any():
+                continue
+            attention = mean[word_tokens(backbone, caption, name)].sum(0).cpu()
+            mass.append(attention[mask].sum() / attention.sum())
+            area.append(mask.float().mean())
+    return AttentionShares(torch.stack(mass), torch.stack(area), count)
+
+
+def evaluation_figures(losses: CaptionLosses, shares: AttentionShares) -> dict:
+    """What was measured, of JSON types."""
+    seeds, scenes, _ = losses.losses.shape
+    gain, gain_spread = losses.difference('none', 'right')
+    harm, harm_spread = losses.difference('wrong', 'none')
+    return dict(
+        scenes=scenes,
+        seeds=seeds,
+        loss=losses.means,
+        none_minus_right=dict(mean=gain, spread=gain_spread),
+        wrong_minus_none=dict(mean=harm, spread=harm_spread),
+        attention_mass=shares.mass.mean().item(),
+        mask_area=shares.area.mean().item(),
+        attention_ratio=shares.ratio,
+        objects=len(shares.mass),
+    )
+
+
+def long_caption(index: int) -> str:
+    """The long caption of a held-out scene."""
+    return scene_captions(pretraining_scene(HELD_OUT + index))[0]
+
+
+def _picture(index: int, size: int) -> Tensor:
+    """A held-out scene by day, (1, 3, size, size) in [-1, 1]."""
+    rendering = render_scene(pretraining_scene(HELD_OUT + index), size, 'day')
+    return to_tensor(rendering.image[None])

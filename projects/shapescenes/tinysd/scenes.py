@@ -1,0 +1,138 @@
+"""What TinySD learns from: scenes of its own, each drawn in one domain and said in words."""
+
+import functools
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from mmtadp.utils.atomic_files import write_file
+from projects.shapescenes.generator import render_scene, sample_scene, scene_captions
+from projects.shapescenes.generator.captions import article
+from projects.shapescenes.generator.scene import Draws, Scene
+
+# Scenes of a seed of two numbers, which no dataset holds: theirs have three.
+_SCENE_SEED = 1730
+HELD_OUT = 10_000_000
+"""Index of the first scene that training never sees."""
+
+_CHUNK = 500
+
+DOMAIN_SHARES = {'day': 0.55, 'night': 0.15, 'watercolor': 0.15, 'comic': 0.15}
+"""Share of the scenes that are drawn in each domain."""
+
+PHRASES: dict[str, tuple[str, ...]] = {
+    'day': ('a photo of {}', 'a day photo of {}', 'a bright photo of {}', '{}'),
+    'night': ('a dark night photo of {}', 'a night photo of {}', 'a photo of {} at night'),
+    'watercolor': (
+        'a watercolour painting of {}',
+        'a watercolor painting of {}',
+        'a watercolor style painting of {}',
+    ),
+    'comic': ('a comic style painting of {}', 'a comic drawing of {}', 'a cartoon of {}'),
+}
+"""How captions name the domain."""
+
+
+@functools.lru_cache(maxsize=None)
+def pretraining_scene(index: int) -> Scene:
+    """The scene of a number; no dataset of ShapeScenes shows it."""
+    return sample_scene(_SCENE_SEED, index)
+
+
+def scene_domain(index: int) -> str:
+    """The domain that the scene of a number is drawn in, by :data:`DOMAIN_SHARES`."""
+    # A stream that neither scenes nor captions nor pictures draw from.
+    value = Draws(_SCENE_SEED, index, 5).uniform()
+    for domain, share in DOMAIN_SHARES.items():
+        value -= share
+        if value < 0:
+            return domain
+    return domain
+
+
+def word_scene(scene: Scene, domain: str, draws: Draws) -> str:
+    """A caption of a scene, as captions of pictures in the wild are: of many kinds.
+
+    Half are long, a quarter short, a quarter just name some of the objects in any order; of three
+    quarters of each the domain is named.
+
+    Args:
+        scene (Scene): The scene.
+        domain (str): What it is drawn in.
+        draws (Draws): Decides; the same draws, the same caption.
+    """
+    long, short = scene_captions(scene)
+    kind = draws.uniform()
+    if kind < 0.5:
+        caption = long
+    elif kind < 0.75:
+        caption = short
+    else:
+        names = list(dict.fromkeys(obj.name for obj in scene.objects))
+        order = sorted(names, key=lambda name: draws.uniform())
+        caption = ' '.join(order[: draws.integer(1, len(order))])
+        if draws.uniform() < 0.3:
+            caption = article(caption)
+    return draws.pick(PHRASES[domain]).format(caption) if draws.uniform() < 0.75 else caption
+
+
+class ScenePictures:
+    """Pictures of many scenes, drawn once and kept on disk.
+
+    Args:
+        folder (Path): Where they are kept, in files of 500 scenes. What is missing is drawn, so
+            an interruption loses one file's worth.
+        count (int): How many.
+        size (int): Height and width in pixels.
+        workers (int): Processes that draw; 0 draws in this one.
+        draw (Callable): Draws one, given its number and the size, as (size, size, 3) uint8 RGB.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        size: int,
+        workers: int = 0,
+        draw: Callable[[int, int], np.ndarray] | None = None,
+    ) -> None:
+        self.folder, self.count, self.size = folder, count, size
+        self._draw_picture = draw or draw_picture
+        starts = range(0, count, _CHUNK)
+        todo = [start for start in starts if not self._path(start).exists()]
+        bar = tqdm(total=len(todo) * _CHUNK, desc='drawing scenes', unit='scene')
+        if workers and todo:
+            # Not forked: OpenMP and OpenCV threads do not survive a fork.
+            with multiprocessing.get_context('spawn').Pool(workers) as pool:
+                for _ in pool.imap_unordered(self._draw, todo):
+                    bar.update(_CHUNK)
+        else:
+            for start in todo:
+                self._draw(start)
+                bar.update(_CHUNK)
+        bar.close()
+        self._chunks = [np.load(self._path(start), mmap_mode='r') for start in starts]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """(size, size, 3), uint8 RGB."""
+        return self._chunks[index // _CHUNK][index % _CHUNK]
+
+    def _path(self, start: int) -> Path:
+        return self.folder / f'pictures_{self.size}_{start:06d}.npy'
+
+    def _draw(self, start: int) -> None:
+        pictures = np.stack(
+            [self._draw_picture(index, self.size) for index in range(start, start + _CHUNK)]
+        )
+        write_file(self._path(start), lambda path: np.save(path, pictures))
+
+
+def draw_picture(index: int, size: int) -> np.ndarray:
+    """The scene of a number in its domain, (size, size, 3) uint8 RGB."""
+    return render_scene(pretraining_scene(index), size, scene_domain(index)).image

@@ -1,0 +1,121 @@
+"""Prints what a config's model consists of: parameters by part, tokens, channels.
+
+    python tools/analysis_tools/describe.py configs/tadp/tadp40_ade20k_80k.py
+    python tools/analysis_tools/describe.py configs/tadp/tadp40_ade20k_80k.py --forward 512 512
+
+Neither needs pretrained weights. The second runs one forward with random ones.
+"""
+
+import argparse
+import resource
+import time
+from typing import List, Tuple
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
+
+import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
+from mmtadp.engine.hooks.caption_prompt_hook import find_backbones
+from mmtadp.models import TADPUNetBackbone, no_pretrained_weights
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='What a model consists of')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--forward',
+        nargs=2,
+        type=int,
+        metavar=('HEIGHT', 'WIDTH'),
+        help='run one forward of the backbone on one image of this size, with random weights',
+    )
+    parser.add_argument('--device', default='cpu', help='device of the forward')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
+    return parser.parse_args()
+
+
+def count_parameters(model: nn.Module) -> List[Tuple[str, int, int]]:
+    """Parameters of each part of a model, each counted once.
+
+    Args:
+        model (nn.Module): A segmentor or detector with a ``TADPUNetBackbone``.
+
+    Returns:
+        List[Tuple[str, int, int]]: Name, number, and how many of them are trained.
+    """
+    names = [name for name, _ in model.named_children()]
+    parts = {name: getattr(model, name) for name in names if name != 'backbone'}
+    backbone = model.backbone
+    text_encoder = getattr(backbone.prompt, 'text_encoder', nn.Identity())
+    text_weights = {id(p) for p in text_encoder.parameters()}
+    rows = [('U-Net', *_count(backbone.unet.parameters()))]
+    rows.append(("autoencoder's encoder", *_count(backbone.vae.parameters())))
+    rows.append(('text encoder', *_count(text_encoder.parameters())))
+    adapter = [p for p in backbone.prompt.parameters() if id(p) not in text_weights]
+    rows.append(('text adapter', *_count(adapter)))
+    rows += [(name, *_count(module.parameters())) for name, module in parts.items()]
+    return [row for row in rows if row[1]]
+
+
+def _count(parameters) -> Tuple[int, int]:
+    parameters = list(parameters)
+    total = sum(p.numel() for p in parameters)
+    return total, sum(p.numel() for p in parameters if p.requires_grad)
+
+
+def print_backbone(backbone: TADPUNetBackbone) -> None:
+    prompt = backbone.prompt
+    print(f'\nprompt    {type(prompt).__name__}: {prompt.num_tokens} tokens of width {prompt.dim}')
+    print(f'strides   {list(backbone.strides)}')
+    print(f'channels  {list(backbone.out_channels)}  ({backbone.describe_channels()})')
+
+
+def run_forward(backbone: TADPUNetBackbone, height: int, width: int, device: str) -> None:
+    """One forward without gradient, timed; prints the shapes of the maps."""
+    backbone = backbone.to(device).eval()
+    image = torch.zeros(1, 3, height, width, device=device)
+    metainfo = dict(caption='a photo of a cat', category_id=0)
+    backbone.set_prompts([metainfo])
+    cuda = torch.device(device).type == 'cuda'
+    start = time.perf_counter()
+    with torch.no_grad():
+        features = backbone(image)
+    if cuda:
+        torch.cuda.synchronize(device)
+    seconds = time.perf_counter() - start
+    if cuda:
+        memory = torch.cuda.max_memory_allocated(device) / 2**30
+    else:
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f'\none forward of 1 x 3 x {height} x {width} on {device}, float32, text included:')
+    print(f'  {seconds:.1f} s, {memory:.1f} GiB at the peak')
+    for stride, feature in zip(backbone.strides, features):
+        print(f'  stride {stride:2d}: {tuple(feature.shape)}')
+
+
+def main() -> None:
+    args = parse_args()
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    # On the meta device tensors have shapes only: no memory, no weights to be found.
+    with torch.device('meta'), no_pretrained_weights():
+        model = MODELS.build(config.model)
+    rows = count_parameters(model)
+    print(f'{"part":24s}{"parameters":>14s}{"trained":>14s}')
+    for name, total, trained in rows:
+        print(f'{name:24s}{total:14,d}{trained:14,d}')
+    total, trained = (sum(row[column] for row in rows) for column in (1, 2))
+    print(f'{"all":24s}{total:14,d}{trained:14,d}')
+    for backbone in find_backbones(model).values():
+        print_backbone(backbone)
+    if args.forward:
+        config.model.backbone.pretrained = None
+        run_forward(MODELS.build(config.model.backbone), *args.forward, args.device)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,182 @@
+"""Tells how much memory one training iteration of a config takes, with random weights and data.
+
+    python tools/analysis_tools/training_memory.py configs/tadp/tadp40_ade20k_80k_1gpu.py
+    python tools/analysis_tools/training_memory.py configs/tadp/tadp40_ade20k_80k.py --device cuda --batch-size 2
+
+On a GPU an iteration runs and its peak is measured, optimiser included. On a CPU forward and
+backward run, in the precision of the config's optimiser wrapper, and what they need beside the
+weights is measured as resident memory; AdamW's two moments, eight bytes for each trained
+parameter, are added. Neither counts the CUDA context (about half a gibibyte), and a GPU's kernels
+may need other scratch space than a CPU's.
+"""
+
+import argparse
+import gc
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Dict, List
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.structures import InstanceData, PixelData
+
+import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
+from mmtadp.engine.hooks.caption_prompt_hook import find_backbones, install_prompt_hooks
+
+GIB = 2**30
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Memory of one training iteration')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--batch-size', type=int, help="images; by default the config's")
+    parser.add_argument('--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'))
+    parser.add_argument('--device', default='cpu', help='cpu or cuda')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
+    return parser.parse_args()
+
+
+def random_batch(scope: str, batch_size: int, height: int, width: int) -> Dict:
+    """Images in [0, 255] with every kind of ground truth that the heads may ask for.
+
+    Args:
+        scope (str): Default scope of the config, 'mmseg' or 'mmdet'.
+        batch_size (int): Number of images N.
+        height (int): H.
+        width (int): W.
+
+    Returns:
+        dict: ``inputs``, a list of N uint8 tensors (3, H, W), and ``data_samples``.
+    """
+    samples = [_random_sample(scope, index, height, width) for index in range(batch_size)]
+    images = list(torch.randint(0, 256, (batch_size, 3, height, width), dtype=torch.uint8))
+    return dict(inputs=images, data_samples=samples)
+
+
+def _random_sample(scope: str, index: int, height: int, width: int):
+    metainfo = dict(
+        caption=f'a photo of room {index}',
+        category_id=0,
+        img_shape=(height, width),
+        ori_shape=(height, width),
+        pad_shape=(height, width),
+        scale_factor=(1.0, 1.0),
+    )
+    if scope == 'mmdet':
+        from mmdet.structures import DetDataSample
+
+        sample = DetDataSample(metainfo=metainfo)
+        corners = torch.rand(8, 2) * torch.tensor([width / 2, height / 2])
+        boxes = torch.cat([corners, corners * 1.5 + 32], dim=1)
+        sample.gt_instances = InstanceData(bboxes=boxes, labels=torch.zeros(8, dtype=torch.long))
+        return sample
+    from mmseg.structures import SegDataSample
+
+    sample = SegDataSample(metainfo=metainfo)
+    sample.gt_sem_seg = PixelData(data=torch.randint(0, 2, (1, height, width)))
+    sample.gt_depth_map = PixelData(data=torch.rand(1, height, width) * 9 + 0.5)
+    return sample
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return _status('VmRSS')
+
+
+def reset_peak() -> None:
+    """Makes :func:`peak` count from now on."""
+    Path('/proc/self/clear_refs').write_text('5')
+
+
+def peak() -> int:
+    """Most bytes in memory since :func:`reset_peak`."""
+    return _status('VmHWM')
+
+
+def _status(name: str) -> int:
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f'{name}:'))
+
+
+def losses_of(model, batch: Dict, precision: torch.dtype, device: str) -> torch.Tensor:
+    """The sum of a model's losses on a batch, in a precision."""
+    mixed = precision != torch.float32
+    with torch.autocast(device, dtype=precision) if mixed else nullcontext():
+        data = model.data_preprocessor(batch, training=True)
+        loss, _ = model.parse_losses(model(**data, mode='loss'))
+    return loss
+
+
+def on_cpu(model, batch: Dict, precision: torch.dtype, accumulated: bool) -> List:
+    """Rows of the table: what, bytes."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    gc.collect()
+    before = resident()
+    reset_peak()
+    # Accumulation keeps the gradients of one iteration through the forward of the next.
+    for _ in range(2 if accumulated else 1):
+        losses_of(model, batch, precision, 'cpu').backward()
+    beside = peak() - before
+    return [
+        ('weights', weights),
+        ('forward and backward, gradients included', beside),
+        ('moments of AdamW (computed)', 8 * trained),
+    ]
+
+
+def on_cuda(model, batch: Dict, precision: torch.dtype, config: Config) -> List:
+    """Rows of the table: what, bytes."""
+    config.optim_wrapper.type = 'OptimWrapper'
+    for key in ('dtype', 'loss_scale'):
+        config.optim_wrapper.pop(key, None)
+    # Two accumulated iterations take as much as any number of them.
+    count = min(config.optim_wrapper.get('accumulative_counts', 1), 2)
+    config.optim_wrapper.accumulative_counts = count
+    optim_wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    # The moments exist after the first step.
+    for _ in range(2 * count):
+        optim_wrapper.update_params(losses_of(model, batch, precision, 'cuda'))
+    return [('an iteration, optimiser included', torch.cuda.max_memory_allocated())]
+
+
+def main() -> None:
+    args = parse_args()
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    if args.device == 'cpu' and not Path('/proc/self/clear_refs').exists():
+        raise SystemExit('measuring on a CPU reads /proc, which only Linux has: use --device cuda')
+    scope = config.get('default_scope', 'mmseg')
+    init_default_scope(scope)
+    config.model.backbone.pretrained = None
+    torch.manual_seed(0)
+    model = revert_sync_batchnorm(MODELS.build(config.model)).to(args.device).train()
+    install_prompt_hooks(model)
+    batch_size = args.batch_size or config.train_dataloader.batch_size
+    batch = random_batch(scope, batch_size, *args.size)
+    mixed = config.optim_wrapper.type == 'AmpOptimWrapper'
+    # AmpOptimWrapper's own default is float16.
+    name = config.optim_wrapper.get('dtype', 'float16') if mixed else 'float32'
+    precision = getattr(torch, name)
+    if args.device == 'cpu':
+        accumulated = config.optim_wrapper.get('accumulative_counts', 1) > 1
+        rows = on_cpu(model, batch, precision, accumulated)
+    else:
+        rows = on_cuda(model, batch, precision, config)
+    (backbone, *_) = find_backbones(model).values()
+    checkpointing = backbone.unet.is_gradient_checkpointing
+    print(
+        f'{args.config}: {batch_size} x {args.size[0]} x {args.size[1]}, {name}, gradient '
+        f'checkpointing {"on" if checkpointing else "off"}, {args.device}, '
+        f'torch {torch.__version__}'
+    )
+    for what, size in [*rows, ('together', sum(size for _, size in rows))]:
+        print(f'  {what:44s}{size / GIB:7.2f} GiB')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,190 @@
+"""Computes the embeddings of class names that a prompt is made of.
+
+    python tools/misc/class_embeddings.py configs/tadp/vpd_ls_ade20k_80k.py
+    python tools/misc/class_embeddings.py my_dataset.py --out data/my_classes.safetensors
+    python tools/misc/class_embeddings.py --class-names cat 'potted plant' --kind class_embeddings \\
+        --pretrained DIR --out data/pets.safetensors
+
+Names come from the prompt of a config, or else from its dataset; or from the command line, or a
+file with one per line. `--kind average_eos`, the default, is the mean over 80 templates of each
+name's end-of-text embedding (VPD, the paper's Sec. 3); `class_embeddings` are the names' own
+tokens (Eq. 2).
+
+Without --out, average EOS embeddings go to the cache where a training run looks for them
+(`$MMTADP_CACHE`, by default ~/.cache/mmtadp): doing it before saves each process of a distributed
+run the wait. A file of --out goes into a config as `prompt=dict(embeddings=FILE)`, and says what
+it was made of.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+from mmengine.config import Config, DictAction
+from torch import Tensor
+
+import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
+from mmtadp.datasets.class_names import dataset_class_names
+from mmtadp.models.diffusion import TextEncoder, load_text_encoder
+from mmtadp.models.prompts.average_eos_cache import (
+    MAX_LENGTH,
+    average_eos,
+    cached_average_eos,
+    cached_file,
+    templates,
+)
+from mmtadp.models.prompts.class_embeddings import class_embeddings, name_spans
+from mmtadp.models.prompts.class_names import check_class_names
+from mmtadp.models.prompts.embedding_files import (
+    AVERAGE_EOS,
+    CLASS_EMBEDDINGS,
+    KINDS,
+    save_embeddings,
+)
+
+DEFAULT = 'stable-diffusion-v1-5/stable-diffusion-v1-5'
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description='Embeddings of class names')
+    parser.add_argument(
+        'config', nargs='?', help='config whose prompt or, failing that, dataset names classes'
+    )
+    parser.add_argument('--class-names', nargs='+', metavar='NAME', help='instead of a config')
+    parser.add_argument(
+        '--class-file', type=Path, metavar='FILE', help='likewise: a text file, a name per line'
+    )
+    parser.add_argument(
+        '--kind',
+        choices=KINDS,
+        help="what to compute (default: what the config's prompt takes, or average_eos)",
+    )
+    parser.add_argument(
+        '--pretrained',
+        help='text encoder: hub id, diffusers folder, folder of a CLIP text model, or single file '
+        f"(default: the config's, or {DEFAULT})",
+    )
+    parser.add_argument('--architecture', help='of a single file; see TADPUNetBackbone')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='.safetensors file to write')
+    parser.add_argument('--overwrite', action='store_true', help='replace --out')
+    parser.add_argument(
+        '--templates',
+        type=Path,
+        metavar='FILE',
+        help="in place of CLIP's 80: a text file, one per line with {} for the name",
+    )
+    parser.add_argument(
+        '--keep-first-bos',
+        action='store_true',
+        help="with class_embeddings: keep the first name's start-of-text token, as the published "
+        'code does',
+    )
+    parser.add_argument(
+        '--batch-size', type=int, default=80, help='texts encoded at a time (default: %(default)s)'
+    )
+    parser.add_argument('--device', default='cpu', help='where (default: %(default)s)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
+    return parser
+
+
+def gather(args: argparse.Namespace) -> Tuple[List[str], Dict[str, Any]]:
+    """Class names, and what is known of the text encoder, the kind and the first token.
+
+    Raises:
+        ValueError: If names are given more than once or not at all, or are no names.
+    """
+    given = [args.config, args.class_names, args.class_file]
+    if sum(item is not None for item in given) != 1:
+        raise ValueError('give either a config, --class-names or --class-file')
+    found: Dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=DEFAULT)
+    if args.class_names is not None:
+        names = args.class_names
+    elif args.class_file is not None:
+        names = read_lines(args.class_file)
+    else:
+        config = Config.fromfile(args.config)
+        config.merge_from_dict(args.cfg_options or {})
+        backbone = config.get('model', {}).get('backbone', {})
+        prompt = backbone.get('prompt', {})
+        names = prompt.get('class_names') or dataset_class_names(config)
+        if prompt.get('type') == 'ClassEmbeddingsPrompt':
+            found.update(kind=CLASS_EMBEDDINGS)
+        if str(backbone.get('type', '')).endswith('TADPUNetBackbone'):
+            found.update({k: backbone[k] for k in ('pretrained', 'architecture') if k in backbone})
+        found['keep_first_bos'] = prompt.get('keep_first_bos', False)
+    asked = dict(kind=args.kind, pretrained=args.pretrained, architecture=args.architecture)
+    found.update({key: value for key, value in asked.items() if value is not None})
+    found['keep_first_bos'] = args.keep_first_bos or found.get('keep_first_bos', False)
+    return check_class_names(names), found
+
+
+def read_lines(path: Path) -> List[str]:
+    """Lines of a text file that are not empty."""
+    return [line for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
+
+
+def read_templates(args: argparse.Namespace) -> List[str]:
+    """Templates, checked.
+
+    Raises:
+        ValueError: If one has no place for the name.
+    """
+    sentences = templates() if args.templates is None else read_lines(args.templates)
+    bad = [sentence for sentence in sentences if sentence.count('{}') != 1]
+    if bad or not sentences:
+        raise ValueError(
+            f'{args.templates}: each template has one {{}} for the name, as in '
+            f'{templates()[0]!r}; got {bad[:1] or "none"}'
+        )
+    return sentences
+
+
+def compute(
+    encoder: TextEncoder, names: List[str], found: Dict[str, Any], args: argparse.Namespace
+) -> Tuple[Tensor, Dict[str, str]]:
+    """Embeddings (T, D), and what they were made of."""
+    provenance = dict(text_encoder=str(found['pretrained']))
+    if found['kind'] == AVERAGE_EOS:
+        sentences = read_templates(args)
+        provenance.update(templates=json.dumps(sentences), max_length=str(MAX_LENGTH))
+        return average_eos(encoder, names, sentences, args.batch_size), provenance
+    keep = found['keep_first_bos']
+    counts = [last - first for first, last in name_spans(encoder, names, keep)]
+    provenance.update(keep_first_bos=json.dumps(keep), tokens_per_name=json.dumps(counts))
+    return class_embeddings(encoder, names, keep, args.batch_size), provenance
+
+
+def run(args: argparse.Namespace) -> str:
+    """Computes and writes; returns what to tell the user."""
+    names, found = gather(args)
+    if args.out is None and (found['kind'] != AVERAGE_EOS or args.templates is not None):
+        raise ValueError('only average EOS embeddings over the usual templates are cached: --out')
+    if args.out is not None and args.out.suffix != '.safetensors':
+        raise ValueError(f'--out {args.out} should be a .safetensors file')
+    if args.out is not None and args.out.exists() and not args.overwrite:
+        raise ValueError(f'{args.out} exists: give another name, or --overwrite to replace it')
+    model, tokenizer = load_text_encoder(found['pretrained'], found.get('architecture'))
+    encoder = TextEncoder(model.to(args.device), tokenizer, cache_size=0)
+    if args.out is None:
+        embeddings, path = cached_average_eos(encoder, names), cached_file(encoder, names)
+    else:
+        embeddings, provenance = compute(encoder, names, found, args)
+        save_embeddings(args.out, embeddings, found['kind'], names, provenance)
+        path = args.out
+    return f'{found["kind"]} of {len(names)} classes: {tuple(embeddings.shape)} in {path}'
+
+
+def main() -> None:
+    """Entry point."""
+    parser = make_parser()
+    args = parser.parse_args()
+    try:
+        print('\n' + run(args))
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+
+
+if __name__ == '__main__':
+    main()
