@@ -112,7 +112,7 @@ setup(
     packages=find_packages(include=['mmtadp', 'mmtadp.*']),
     # Said although it is the default: an editable install is then a line in a .pth file. Its
     # other form, a finder, gives way to any folder named mmtadp next to a script, such as a clone.
-    package_dir={'': '.'},
+    package_dir={'': ''},
     include_package_data=True,
     python_requires='>=3.11,<3.13',
     install_requires=[
@@ -120,8 +120,10 @@ setup(
         'huggingface_hub',
         'nltk>=3.9',
         'numpy>=2',
+        'opencv-python',
         'packaging',
         'pillow',
+        'pyyaml',
         'safetensors',
         'tensorboard',
         'tqdm',
@@ -146,6 +148,10 @@ setup(
         'ray': ['ray[data]>=2.40,<3'],
         'dev': [
             'accelerate>=1.1,<2',
+            # Of projects/.
+            'matplotlib',
+            'scipy',
+            'tokenizers',
             'psutil',
             'pytest',
             'pytest-xdist>=3.6',

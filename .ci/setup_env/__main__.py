@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument(
         '--operators',
         action='store_true',
-        help="compile mmcv's operators, which mmdet needs; an environment that has them keeps them",
+        help="compile mmcv's operators, which mmdet needs; an environment keeps those it has",
     )
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)

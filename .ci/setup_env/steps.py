@@ -89,7 +89,9 @@ def mmcv_step(env: Environment, pins: dict[str, str], torch: str) -> Step:
         return [[*command, *options, mmcv]]
 
     if env.operators:
-        title = f"Compiling the operators of {mmcv} against torch {torch}: mmdet's models need them"
+        title = (
+            f"Compiling the operators of {mmcv} against torch {torch}: mmdet's models need them"
+        )
         takes = '8 minutes on 2 cores, as 78 C++ files include all of torch; seconds once cached'
     else:
         title, takes = f'Installing {mmcv} without its operators', '5 seconds'

@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 @pytest.fixture
 def setup_env(repository, monkeypatch):
     """The set-up program's modules, which find each other by their folder."""
-    monkeypatch.syspath_prepend(str(repository / 'tools' / 'setup_env'))
+    monkeypatch.syspath_prepend(str(repository / '.ci' / 'setup_env'))
     import environment
     import interpreter
     import steps
@@ -25,28 +27,30 @@ def fake_python(path: Path, answer: str) -> str:
 
 
 @pytest.mark.parametrize(
-    'answer, problem',
+    'answer, headers, problem',
     [
-        ('3.11', ''),
-        ('3.12', ''),
-        ('3.10', 'is Python 3.10'),
-        ('3.14', 'is Python 3.14'),
-        ('3.11 ensurepip Python.h', 'is Python 3.11, but lacks ensurepip, Python.h'),
+        ('3.11', True, ''),
+        ('3.12', True, ''),
+        ('3.10', True, 'is Python 3.10'),
+        ('3.14', False, 'is Python 3.14'),
+        ('3.11 ensurepip Python.h', True, 'is Python 3.11, but lacks ensurepip, Python.h'),
+        ('3.11 ensurepip Python.h', False, 'is Python 3.11, but lacks ensurepip'),
+        ('3.11 Python.h', False, ''),
     ],
 )
-def test_which_python_will_do(setup_env, tmp_path, monkeypatch, answer, problem):
+def test_suitable_python(setup_env, tmp_path, monkeypatch, answer, headers, problem):
     _, interpreter, _ = setup_env
     python = fake_python(tmp_path / 'python', answer)
     monkeypatch.setenv('PYTHON', python)
     if not problem:
-        assert interpreter.find_python() == python
+        assert interpreter.find_python(headers) == python
         return
     with pytest.raises(interpreter.SetupError) as info:
-        interpreter.find_python()
+        interpreter.find_python(headers)
     message = str(info.value)
     assert f'  {python}: {problem}\n' in message
-    assert 'mmtadp needs Python 3.11 or 3.12' in message
-    assert 'make test PYTHON=/path/to/python3.11' in message
+    assert 'Python 3.11 or 3.12' in message and 'PYTHON=/path/to/python3.11' in message
+    assert ('C headers' in message) == headers
 
 
 def test_found_by_version_not_by_order(setup_env, tmp_path, monkeypatch):
@@ -55,13 +59,13 @@ def test_found_by_version_not_by_order(setup_env, tmp_path, monkeypatch):
     python = fake_python(tmp_path / 'python3.12', '3.12')
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.delenv('PYTHON', raising=False)
-    assert interpreter.find_python() == python
+    assert interpreter.find_python(True) == python
 
 
 @pytest.fixture
 def env(setup_env, tmp_path):
     """An environment in which nothing is installed."""
-    environment = setup_env[0].Environment(tmp_path / 'venv')
+    environment = setup_env[0].Environment(tmp_path / 'venv', operators=False)
     environment.state.mkdir(parents=True)
     return environment
 
@@ -69,7 +73,7 @@ def env(setup_env, tmp_path):
 def make_step(setup_env, key: str, code: str):
     command = [sys.executable, '-c', code]
     return setup_env[0].Step('counting', 'Counting', 'no time', 'count again', {'key': key},
-                             lambda last: [command])  # fmt: skip
+                             lambda again: [command])  # fmt: skip
 
 
 def test_step_runs_only_when_what_it_depends_on_changes(setup_env, env, tmp_path, capsys):
@@ -107,7 +111,7 @@ def test_a_folder_of_something_else_is_left_alone(setup_env, tmp_path):
     (tmp_path / 'venv').mkdir()
     (tmp_path / 'venv' / 'mine.txt').touch()
     with pytest.raises(setup_env[0].SetupError, match='move it away or remove it'):
-        setup_env[0].Environment(tmp_path / 'venv').make()
+        setup_env[0].Environment(tmp_path / 'venv', False).make()
     assert (tmp_path / 'venv' / 'mine.txt').exists()
 
 
@@ -131,8 +135,8 @@ def test_a_chosen_torch_is_remembered_and_the_default_follows_the_pin(setup_env,
     monkeypatch.delenv('TORCH', raising=False)
 
     def wanted() -> str:
-        step = steps.torch_step(env, ['pip'], pins)
-        env.run(step._replace(commands=lambda last: []))
+        step = steps.torch_step(env, pins)
+        env.run(step._replace(commands=lambda again: []))
         return step.key['torch']
 
     assert wanted() == 'torch==1'
@@ -144,14 +148,86 @@ def test_a_chosen_torch_is_remembered_and_the_default_follows_the_pin(setup_env,
     assert wanted() == 'torch==2+cuda'
 
 
-def test_mmcv_is_built_again_for_another_torch(setup_env, env, monkeypatch):
-    steps = setup_env[2]
+def mmcv_options(setup_env, env, monkeypatch, operators: bool, torch: str, again=False) -> list:
+    """What pip is asked for, after 'install'."""
     monkeypatch.setattr(env, 'ask', lambda *command: '/cache')
-    step = steps.mmcv_step(env, ['pip'], {'mmcv': 'mmcv==2.1.0'}, '2.13.0+cpu')
-    cache = '--cache-dir=/cache/mmtadp/torch-2.13.0+cpu'
-    same, other = dict(step.key), {**step.key, 'torch': '2.13.0+cu130'}
-    assert step.commands(None) == [['pip', '--no-deps', cache, 'mmcv==2.1.0']]
-    assert step.commands(same) == [['pip', '--no-deps', cache, 'mmcv==2.1.0']]
-    assert step.commands(other) == [
-        ['pip', '--no-deps', '--force-reinstall', cache, 'mmcv==2.1.0']
-    ]
+    env.operators = operators
+    step = setup_env[2].mmcv_step(env, {'mmcv': 'mmcv==2.1.0'}, torch)
+    (command,) = step.commands(again)
+    assert command[:4] == [env.python, '-m', 'pip', 'install'] and command[-1] == 'mmcv==2.1.0'
+    return command[4:-1]
+
+
+def test_each_kind_of_mmcv_has_a_cache_of_its_own(setup_env, env, monkeypatch):
+    arguments = setup_env, env, monkeypatch
+    pure = mmcv_options(*arguments, operators=False, torch='2.13.0+cpu')
+    assert pure == ['--no-deps', '--cache-dir=/cache/mmtadp/pure']
+    compiled = mmcv_options(*arguments, operators=True, torch='2.13.0+cpu')
+    isolation, deps, cache = compiled
+    assert (isolation, deps) == ('--no-build-isolation', '--no-deps')
+    assert cache == '--cache-dir=/cache/mmtadp/torch-2.13.0+cpu'
+    other = mmcv_options(*arguments, operators=True, torch='2.13.0+cu130')
+    assert other[2] == '--cache-dir=/cache/mmtadp/torch-2.13.0+cu130'
+
+
+def test_another_kind_of_mmcv_replaces_the_installed_one(setup_env, env, monkeypatch):
+    for operators in (False, True):
+        options = mmcv_options(setup_env, env, monkeypatch, operators, '2.13.0', again=True)
+        assert '--force-reinstall' in options
+
+
+def test_without_a_cache_pip_uses_none(setup_env, env, monkeypatch):
+    monkeypatch.setattr(env, 'ask', lambda *command: '')
+    step = setup_env[2].mmcv_step(env, {'mmcv': 'mmcv==2.1.0'}, '2.13.0')
+    assert '--no-cache-dir' in step.commands(False)[0]
+
+
+def test_only_the_operators_need_a_compiler(setup_env, env, monkeypatch, tmp_path):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.delenv('CXX', raising=False)
+    assert mmcv_options(setup_env, env, monkeypatch, operators=False, torch='2.13.0')
+    with pytest.raises(setup_env[0].SetupError, match='install g++'.replace('+', r'\+')):
+        mmcv_options(setup_env, env, monkeypatch, operators=True, torch='2.13.0')
+
+
+def test_an_environment_keeps_its_operators(setup_env, env):
+    make = setup_env[0].Environment
+    assert not make(env.folder, operators=False).operators
+    operators = env.folder / 'lib/python3.11/site-packages/mmcv/_ext.cpython-311.so'
+    operators.parent.mkdir(parents=True)
+    operators.touch()
+    assert make(env.folder, operators=False).operators
+
+
+@pytest.mark.parametrize('operators, extra', [(False, 'onedl-mmseg'), (True, 'onedl')])
+def test_mmdet_comes_with_the_operators(setup_env, env, operators, extra):
+    env.operators = operators
+    step = setup_env[2].packages_step(env, {}, 'onedl')
+    install, check = step.commands(False)
+    assert install[-2:] == ['--editable', f'.[{extra},dev]']
+    assert ('mmcv.ops' in check[-1]) == ('mmdet' in check[-1]) == operators
+
+
+@pytest.mark.parametrize(
+    'goals, operators',
+    [
+        ('setup', False),
+        ('setup OPS=1', True),
+        ('lint', False),
+        ('test', True),
+        ('demo', False),
+        ('demo TASK=depth', False),
+        ('demo TASK=detection', True),
+        ('claims', True),
+        ('claims QUICK=1', False),
+    ],
+)
+def test_targets_that_need_operators(repository, goals, operators):
+    command = ['make', '--dry-run', *goals.split()]
+    # Not the variables of a `make test` that runs this.
+    environment = {name: os.environ[name] for name in ('PATH', 'HOME') if name in os.environ}
+    answer = subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, check=True
+    )
+    assert ('.ci/setup_env onedl .venv --operators' in answer.stdout) == operators
+    assert '.ci/setup_env onedl .venv' in answer.stdout
