@@ -110,9 +110,6 @@ setup(
     license='Apache-2.0',
     keywords='computer vision, semantic segmentation, object detection, diffusion models',
     packages=find_packages(include=['mmtadp', 'mmtadp.*']),
-    # Said although it is the default: an editable install is then a line in a .pth file. Its
-    # other form, a finder, gives way to any folder named mmtadp next to a script, such as a clone.
-    package_dir={'': ''},
     include_package_data=True,
     python_requires='>=3.11,<3.13',
     install_requires=[
