@@ -111,8 +111,8 @@ setup(
     keywords='computer vision, semantic segmentation, object detection, diffusion models',
     packages=find_packages(include=['mmtadp', 'mmtadp.*']),
     include_package_data=True,
-    # An editable install is a line in a .pth file. The default is a finder, to which Python prefers
-    # any folder named mmtadp next to a user's script, such as a clone.
+    # An editable install is a line in a .pth file. The default is a finder, and Python prefers any
+    # folder named mmtadp next to a user's script, such as a clone, to what a finder finds.
     options={'editable_wheel': {'mode': 'compat'}},
     python_requires='>=3.11,<3.13',
     install_requires=[
