@@ -15,6 +15,7 @@ from mmtadp.engine.hooks import check_learned_tokens, check_prompt, install_prom
 from mmtadp.engine.hooks.caption_prompt_hook import META_KEY
 from mmtadp.models import no_pretrained_weights
 from mmtadp.utils.compat import safe_checkpoint_loading
+from mmtadp.utils.dependencies import check_package
 
 Image = Union[str, Path, np.ndarray]
 # What makes a caption, or another one of it.
@@ -42,10 +43,12 @@ def init_model(
         nn.Module: The model in eval mode, with ``cfg`` and ``dataset_meta`` set.
 
     Raises:
+        ImportError: If the package of the config's ``default_scope`` cannot be imported.
         ValueError: If the checkpoint was trained with another prompt type.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config)
+    check_package(config.get('default_scope', 'mmseg'))
     init_default_scope(config.get('default_scope', 'mmseg'))
     if checkpoint is None:
         model, meta = MODELS.build(config.model), {}

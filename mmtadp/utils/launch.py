@@ -19,6 +19,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmtadp.models.diffusion import no_pretrained_weights
+from mmtadp.utils.dependencies import check_package
+from mmtadp.utils.quiet import QuietRunner, silence_harmless_warnings
 
 LAST_CHECKPOINT = 'last_checkpoint'
 
@@ -56,6 +58,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Returns:
         Config: With ``work_dir`` and ``launcher`` set.
     """
+    silence_harmless_warnings()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
@@ -265,10 +268,15 @@ def build_runner(cfg: Config, weights_follow: bool) -> Runner:
             that pretrained ones need not be read.
 
     Returns:
-        Runner: mmengine's, or that of ``runner_type``.
+        Runner: :class:`.quiet.QuietRunner`, or that of ``runner_type``.
+
+    Raises:
+        ImportError: If the package of ``default_scope`` cannot be imported.
     """
+    silence_harmless_warnings()
+    check_package(cfg.get('default_scope'))
     with no_pretrained_weights() if weights_follow else nullcontext():
-        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
 
 
 def say_how_to_resume(work_dir: str) -> None:

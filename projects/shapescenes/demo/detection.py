@@ -8,7 +8,6 @@ from typing import Dict, List, Sequence
 
 import numpy as np
 import torch
-from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from PIL import Image, ImageDraw, ImageFont
@@ -61,6 +60,9 @@ class DetectionTask(DemoTask):
         For each image, as many boxes as the model may give: those of random labelled objects
         among the classes that the captioner names.
         """
+        # mmdet may not be installed, and segmentation and depth do not need it.
+        from mmdet.structures import DetDataSample
+
         dataset = cfg.test_dataloader.dataset
         classes = dataset.metainfo.classes
         metric = build_metric(cfg, dataset.metainfo)
