@@ -32,8 +32,8 @@ _HEAD = """\
 What the prompt does, shown with [TinySD](../shapescenes/README.md), a small latent diffusion \
 model that has learned to draw ShapeScenes. It is fine-tuned on few labelled scenes by the stock \
 runner with the configs of `projects/shapescenes/configs/`, and tested on scenes that neither it \
-nor the captioner has seen. `make claims` writes this page from the raw results, [{raw}]({raw}); no number that was \
-measured is typed by hand.
+nor the captioner has seen. `make claims` writes this page from the raw results, \
+[{raw}]({raw}); no number that was measured is typed by hand.
 
 **{done} of {planned} runs are done.** {hardware} {protocol}
 
