@@ -38,7 +38,7 @@ OUT_CHANNELS = [32, 32 + 77, 64 + 77, 64]
 
 
 def tiny_diffusion_model() -> DiffusionModel:
-    """Seeded weights, CLIP's own tokenizer."""
+    """Return a model with seeded weights and CLIP's own tokenizer."""
     unet = UNet2DConditionModel(**UNET)
     vae = AutoencoderKL(**VAE)
     text_model = CLIPTextModel(CLIPTextConfig(**TEXT_ENCODER))
@@ -57,7 +57,7 @@ def count_encoded(encoder: TextEncoder) -> list[int]:
 
 
 def save_pipeline(model: DiffusionModel, folder: Path) -> Path:
-    """Writes a model as a diffusers folder."""
+    """Write a model as a diffusers folder."""
     StableDiffusionPipeline(
         vae=model.vae,
         text_encoder=model.text_model,

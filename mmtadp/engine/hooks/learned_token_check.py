@@ -14,7 +14,8 @@ def check_learned_tokens(model: nn.Module, dataset: Any, stage: str) -> None:
     """Check that a model knows every learned token that a pipeline writes into captions.
 
     The tokenizer would silently split an unknown token into pieces. A model may know tokens that
-    no pipeline writes.
+    no pipeline writes. A transform with a true class attribute ``writes_caption`` names its token
+    in ``token``, and the file of the token in ``learned_embeds``, as ``DomainModifier`` does.
 
     Args:
         model (nn.Module): A segmentor or detector, wrapped or not.

@@ -187,11 +187,18 @@ class TestInstall:
         with DefaultScope.overwrite_default_scope('mmseg'):
             return MODELS.build(tiny_config(pipeline, images, tmp_path).model)
 
-    def test_once_is_enough(self, tiny_pipeline, tiny_images, tmp_path):
-        model = self.segmentor(tiny_pipeline, tiny_images, tmp_path)
+    def test_once_is_enough(self, tiny_pipeline, tiny_images, tmp_path, monkeypatch):
+        from mmseg.structures import SegDataSample
+
+        calls = []
+        monkeypatch.setattr(TADPUNetBackbone, 'set_prompts', lambda *args: calls.append(args))
+        config = tiny_config(tiny_pipeline, tiny_images, tmp_path, base='null_ade20k_4k.py')
+        with DefaultScope.overwrite_default_scope('mmseg'):
+            model = MODELS.build(config.model).eval()
         for _ in range(3):
             install_prompt_hooks(model)
-        assert len(model._forward_pre_hooks) == len(model._forward_hooks) == 1
+        model(torch.zeros(1, 3, 64, 64), [SegDataSample(metainfo={})], mode='tensor')
+        assert calls == [(model.backbone, [{}])]
 
     def test_copies_set_their_own_backbone(self, tiny_pipeline, tiny_images, tmp_path):
         from mmseg.structures import SegDataSample
