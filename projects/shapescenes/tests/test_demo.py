@@ -64,8 +64,8 @@ def test_demo_is_interrupted_continued_and_repeated(
     """Interrupted while the second of three prompts is trained: the first is not repeated."""
     built = []
 
-    def interrupted(cfg, weights_follow):
-        runner = build_runner(cfg, weights_follow)
+    def interrupted(cfg, skip_pretrained):
+        runner = build_runner(cfg, skip_pretrained)
         built.append(cfg.experiment_name)
         if cfg.experiment_name == 'segmentation captions train':
             runner.register_hook(Interrupt())
@@ -81,9 +81,9 @@ def test_demo_is_interrupted_continued_and_repeated(
     assert (work_dir / 'null_text' / 'metrics.json').exists()
     assert not (work_dir / 'captions' / 'metrics.json').exists()
 
-    def noted(cfg, weights_follow):
+    def noted(cfg, skip_pretrained):
         built.append(cfg.experiment_name)
-        return build_runner(cfg, weights_follow)
+        return build_runner(cfg, skip_pretrained)
 
     monkeypatch.setattr(demo.runs, 'build_runner', noted)
     forget_runs()

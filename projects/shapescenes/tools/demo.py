@@ -166,7 +166,7 @@ def train(cfg: Config, overwrite: bool, name: str) -> None:
         # Checkpoints without results: an interrupted demo whose pointer to the last is missing.
         runs.protect_results(cfg, overwrite)
     with safe_checkpoint_loading():
-        runs.build_runner(cfg, weights_follow=resume).train()
+        runs.build_runner(cfg, skip_pretrained=resume).train()
 
 
 def test(task: DemoTask, cfg: Config, name: str) -> Dict[str, float]:
@@ -178,7 +178,7 @@ def test(task: DemoTask, cfg: Config, name: str) -> Dict[str, float]:
     runs.draw_to(cfg, str((work_dir / 'predictions').resolve()))
     task.keep_predictions(cfg, work_dir)
     with safe_checkpoint_loading():
-        return runs.build_runner(cfg, weights_follow=True).test()
+        return runs.build_runner(cfg, skip_pretrained=True).test()
 
 
 def report(task: DemoTask, work_dir: Path, metrics: Dict) -> None:
