@@ -69,7 +69,8 @@ def test_the_tiny_config_fits_both(project):
 
 def test_arguments_exist():
     blocks = '\n'.join(re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)).replace('\\\n', ' ')
-    commands = re.findall(r'^python (tools/(?:captions|personalize)/\w+\.py) (.*)$', blocks, re.M)
+    pattern = r'^python \$MMTADP/(tools/(?:captions|personalize)/\w+\.py) (.*)$'
+    commands = re.findall(pattern, blocks, re.M)
     assert len(commands) == 6
     for script, arguments in commands:
         parser = runpy.run_path(str(REPOSITORY / script))['make_parser']()
