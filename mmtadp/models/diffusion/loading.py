@@ -191,7 +191,7 @@ def _from_configs(folder: Path, skip_pretrained: bool) -> DiffusionModel:
     if (folder / 'tokenizer').is_dir():
         tokenizer = CLIPTokenizer.from_pretrained(folder / 'tokenizer')
     else:
-        tokenizer = DeferredTokenizer() if weights_follow else clip_tokenizer()
+        tokenizer = DeferredTokenizer() if skip_pretrained else clip_tokenizer()
     return DiffusionModel(
         UNet2DConditionModel.from_config(config('unet')),
         AutoencoderKL.from_config(config('vae')),
