@@ -1,0 +1,11 @@
+# The schedule of the demo: more and larger steps than the claims', in which few labels are the point.
+_base_ = 'shapescenes.py'
+max_iters = 900
+warmup_iters = 50
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=warmup_iters),
+    dict(
+        type='PolyLR', power=1.0, eta_min=1e-5, by_epoch=False, begin=warmup_iters, end=max_iters
+    ),
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

@@ -1,0 +1,14 @@
+# As tadp_shapescenes_detection, with enough labelled scenes and steps for predictions that look right.
+_base_ = [
+    '../_base_/models/tadp_faster_rcnn_tinysd.py',
+    '../_base_/datasets/shapescenes_detection.py',
+    '../_base_/schedules/shapescenes_demo.py',
+    '../../../../configs/_base_/default_runtime_det.py',
+]
+train_dataloader = dict(batch_size=16, dataset=dict(indices=4000))
+default_hooks = dict(
+    logger=dict(interval=20, log_metric_by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=100),
+)
+log_processor = dict(by_epoch=False)
+randomness = dict(seed=0)
