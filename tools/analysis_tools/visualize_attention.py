@@ -38,11 +38,11 @@ def draw_attention(
 
     rgb = image[..., ::-1]
     grey = rgb.mean(axis=-1) / 255
-    columns = min(len(maps) + 1, PANELS_PER_ROW)
-    rows = -(-(len(maps) + 1) // columns)
+    rows = -(-(len(maps) + 1) // PANELS_PER_ROW)
+    columns = -(-(len(maps) + 1) // rows)
     lines = textwrap.wrap(f'“{caption}”', 26 * columns)
     panel_height = PANEL_WIDTH * image.shape[0] / image.shape[1] + 0.5
-    top = 0.25 + 0.22 * len(lines)
+    top = 0.1 + 0.2 * len(lines)
     height = top + rows * panel_height + 0.3
     figure = plt.figure(figsize=(columns * PANEL_WIDTH, height), dpi=DPI)
     grid = figure.add_gridspec(

@@ -79,8 +79,11 @@ def draw(runs: dict, folder: Path) -> None:
         stem: [[box for box in column if box['image_id'] == ids[stem]] for column in columns]
         for stem in stems
     }
-    shown = {box['category_id'] - 1 for of in boxes.values() for column in of for box in column}
-    colours = class_colours([classes[label] for label in sorted(shown)])
+    # Classes of the ground truth first.
+    shown = [
+        box['category_id'] - 1 for column in zip(*boxes.values()) for of in column for box in of
+    ]
+    colours = class_colours([classes[label] for label in dict.fromkeys(shown)])
     rows = []
     for stem in stems:
         image = read_image(cfg, stem)

@@ -21,7 +21,7 @@ _CAPTION = 0.5  # inches, for two lines
 _HEADING = 0.3
 _GAP = 0.08
 _DPI = 110
-_CHARACTERS_PER_LINE = 100
+_CHARACTERS_PER_LINE = 115
 
 
 def example_stems(cfg: Config, count: int = NUM_EXAMPLES) -> list[str]:
@@ -42,15 +42,16 @@ def read_image(cfg: Config, stem: str) -> np.ndarray:
 
 
 def class_colours(names: Sequence[str]) -> dict[str, Colour]:
-    """Return a colour for each class in [0, 1]: neighbours in the list differ in hue."""
-    # Steps of the golden ratio spread any number of hues; three values keep near hues apart.
-    return {
-        name: tuple(
-            float(c)
-            for c in plt.get_cmap('hsv')((0.618034 * i) % 1)[:3] * np.array((1, 0.72, 0.85)[i % 3])
-        )
-        for i, name in enumerate(names)
-    }
+    """Return a colour for each class; the first nine are the easiest to tell apart.
+
+    Args:
+        names (Sequence[str]): Names of classes, the most important ones first.
+    """
+    base = [plt.get_cmap('tab10')(i) for i in range(10) if i != 7]  # grey is the background
+    more = [plt.get_cmap(name)(i) for i in range(4) for name in ('Accent', 'tab20b')]
+    # Where more classes are shown, two have the same colour.
+    colours = [colour[:3] for colour in base + more]
+    return {name: colours[i % len(colours)] for i, name in enumerate(names)}
 
 
 def draw_sheet(
@@ -103,7 +104,6 @@ def draw_sheet(
     if finish:
         finish(figure, (below - footer) / height)
     out_file.parent.mkdir(parents=True, exist_ok=True)
-    # 256 colours: a third of the size.
     figure.savefig(out_file, pil_kwargs=dict(optimize=True))
     plt.close(figure)
 
@@ -116,14 +116,17 @@ def _write_caption(
     for line in textwrap.wrap(caption, _CHARACTERS_PER_LINE):
         words = []
         for word in line.split():
-            colour = colours.get(word.strip(',“”'))
+            name = word.rstrip(',”')
+            colour = colours.get(name.lstrip('“'))
             options = dict(fontsize=10)
-            if colour is not None:
-                options.update(
-                    color=text_colour(colour),
-                    bbox=dict(facecolor=colour, edgecolor='none', pad=1.2),
-                )
-            words.append(TextArea(word, textprops=options))
+            if colour is None:
+                words.append(TextArea(word, textprops=options))
+                continue
+            shade = dict(facecolor=colour, edgecolor='none', pad=1.2)
+            marked = dict(options, color=text_colour(colour), bbox=shade)
+            parts = [TextArea(name, textprops=marked)]
+            parts += [TextArea(word[len(name) :], textprops=options)]
+            words.append(HPacker(children=parts, pad=0, sep=1.5, align='baseline'))
         lines.append(HPacker(children=words, pad=0, sep=4.5, align='baseline'))
     box = VPacker(children=lines, pad=0, sep=5, align='left')
     figure.add_artist(

@@ -50,8 +50,9 @@ def draw(runs: dict, folder: Path) -> None:
     folders = [truth, *(run.work_dir / _PREDICTIONS for run in runs.values())]
     masks = {stem: [_read_mask(path / f'{stem}.png') for path in folders] for stem in stems}
     classes = list(dataset.metainfo.classes)
-    shown = sorted({label for of in masks.values() for mask in of for label in np.unique(mask)})
-    colours = class_colours([classes[label] for label in shown if label])
+    # Classes of the ground truth first.
+    shown = [label for column in zip(*masks.values()) for label in np.unique(column)]
+    colours = class_colours([classes[label] for label in dict.fromkeys(shown) if label])
     rows = []
     for stem in stems:
         image = read_image(cfg, stem)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
@@ -122,6 +123,8 @@ def write_scenes(task: DemoTask, args: argparse.Namespace) -> None:
         num_training=cfg.train_dataloader.dataset.indices,
         num_validation=args.validation,
         size=cfg.image_size,
+        # One process per core; a few scenes are drawn before others have started.
+        workers=torch.get_num_threads() if cfg.train_dataloader.dataset.indices > 500 else 0,
         captions=['long'],
     )
 

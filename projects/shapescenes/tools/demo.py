@@ -102,18 +102,15 @@ def run_demo(task: DemoTask, args: argparse.Namespace, folder: Path) -> None:
     """Run all steps that are not done yet."""
     started = time.monotonic()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    os.environ.update(
-        # A second thread speeds up a model of this size by little; a second run is free.
-        OMP_NUM_THREADS='1',
-        TOKENIZERS_PARALLELISM='false',
-        PYTHONWARNINGS='ignore',
-    )
+    os.environ.update(TOKENIZERS_PARALLELISM='false')
     logs = folder / 'logs'
     print(f'Demo: {task.name} on ShapeScenes. Results: {folder}. Full output: {logs}', flush=True)
 
     def run(title: str, steps: Sequence[str]) -> None:
         print(f'{title} ...', flush=True)
         start = time.monotonic()
+        # A second thread speeds up a model of this size by little, a second run costs no time.
+        os.environ['OMP_NUM_THREADS'] = '1' if len(steps) > 1 else str(min(cores, 4))
         jobs = [
             Job(step, command(args, step), logs / f'{step.replace(" ", "_")}.log')
             for step in steps

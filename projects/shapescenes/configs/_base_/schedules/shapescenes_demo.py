@@ -1,6 +1,6 @@
 # The schedule of the demo: more and larger steps than the claims', in which few labels are the point.
 _base_ = 'shapescenes.py'
-max_iters = 900
+max_iters = 850
 warmup_iters = 50
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=warmup_iters),
