@@ -15,7 +15,7 @@ from mmengine.config import Config
 
 Colour = tuple[float, float, float]
 
-NUM_EXAMPLES = 4
+NUM_EXAMPLES = 3
 _PANEL = 2.3  # inches
 _CAPTION = 0.5  # inches, for two lines
 _HEADING = 0.3

@@ -106,11 +106,10 @@ def run_demo(task: DemoTask, args: argparse.Namespace, folder: Path) -> None:
     logs = folder / 'logs'
     print(f'Demo: {task.name} on ShapeScenes. Results: {folder}. Full output: {logs}', flush=True)
 
-    def run(title: str, steps: Sequence[str]) -> None:
+    def run(title: str, steps: Sequence[str], threads: int = max(1, min(cores, 4))) -> None:
         print(f'{title} ...', flush=True)
         start = time.monotonic()
-        # A second thread speeds up a model of this size by little, a second run costs no time.
-        os.environ['OMP_NUM_THREADS'] = '1' if len(steps) > 1 else str(min(cores, 4))
+        os.environ['OMP_NUM_THREADS'] = str(threads)
         jobs = [
             Job(step, command(args, step), logs / f'{step.replace(" ", "_")}.log')
             for step in steps
@@ -122,7 +121,9 @@ def run_demo(task: DemoTask, args: argparse.Namespace, folder: Path) -> None:
     prompts = [p for p in task.configs if not (folder / p.replace(' ', '_') / METRICS).exists()]
     together = ', side by side' if cores > 1 and len(prompts) > 1 else ''
     if prompts:
-        run(f'[2/3] Training and test with {" and with ".join(prompts)}{together}', prompts)
+        title = f'[2/3] Training and test with {" and with ".join(prompts)}{together}'
+        # A second thread speeds up a model of this size by little, a second run costs no time.
+        run(title, prompts, threads=1)
     run('[3/3] Drawing', ['drawing'])
     print(f'All steps took {minutes(started)}.')
 

@@ -1,4 +1,4 @@
-# As tadp_shapescenes_depth, with enough labelled scenes and steps for predictions that look right.
+# As tadp_shapescenes_depth, with more labelled scenes, steps and scenes per step.
 _base_ = [
     '../_base_/models/tadp_depth_tinysd.py',
     '../_base_/datasets/shapescenes_depth.py',

@@ -1,4 +1,4 @@
-# As tadp_shapescenes_detection, with enough labelled scenes and steps for predictions that look right.
+# As tadp_shapescenes_detection, with more labelled scenes, steps and scenes per step.
 _base_ = [
     '../_base_/models/tadp_faster_rcnn_tinysd.py',
     '../_base_/datasets/shapescenes_detection.py',

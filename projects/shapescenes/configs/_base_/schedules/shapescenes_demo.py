@@ -1,4 +1,4 @@
-# The schedule of the demo: more and larger steps than the claims', in which few labels are the point.
+# The demo's schedule: more steps than shapescenes.py, which is for few labelled scenes.
 _base_ = 'shapescenes.py'
 max_iters = 850
 warmup_iters = 50
