@@ -2,6 +2,7 @@
 
 import json
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -31,7 +32,15 @@ class Job(NamedTuple):
 
 
 class JobError(RuntimeError):
-    """A child process failed; the message has the reason and the log file."""
+    """A child process failed; the message has the reason and the log file.
+
+    Attributes:
+        exit_code: 2 if the user can fix it, 1 if it is unexpected.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Progress:
@@ -88,9 +97,11 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> None:
                 running[job.name] = _start(job, messages)
             job, line = messages.get()
             if line is None:
-                if running.pop(job.name).wait():
-                    reason = reasons.get(job.name) or _last_line(job.log)
-                    raise JobError(f'{job.name}: {reason}\nFull output: {job.log}')
+                code = running.pop(job.name).wait()
+                if code:
+                    reason = reasons.get(job.name) or _guess_reason(code, job.log)
+                    message = f'{job.name}: {reason}\nFull output: {job.log}'
+                    raise JobError(message, exit_code=2 if job.name in reasons else 1)
                 continue
             message = json.loads(line)
             if 'error' in message:
@@ -130,6 +141,8 @@ def _stop(processes: Sequence[subprocess.Popen]) -> None:
             process.wait()
 
 
-def _last_line(log: Path) -> str:
+def _guess_reason(code: int, log: Path) -> str:
+    if code < 0:
+        return f'ended by signal {-code} ({signal.Signals(-code).name})'
     lines = [line.strip() for line in log.read_text(errors='replace').splitlines()]
-    return next((line for line in reversed(lines) if line), 'it ended without a message')
+    return next((line for line in reversed(lines) if line), f'ended with exit code {code}')

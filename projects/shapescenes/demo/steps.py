@@ -3,8 +3,8 @@
 import argparse
 import json
 import os
-import resource
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,8 +83,7 @@ def run_step(step: str, args: argparse.Namespace) -> None:
     except (FileExistsError, RunError, launch.UsageError) as error:
         print(json.dumps({'error': str(error)}), file=messages)
         raise
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(f'{step}: {usage.ru_utime + usage.ru_stime:.0f} CPU seconds', file=sys.stderr)
+    print(f'{step}: {time.process_time():.0f} CPU seconds', file=sys.stderr)
 
 
 def load_config(task: DemoTask, prompt: str, args: argparse.Namespace) -> Config:

@@ -123,7 +123,7 @@ def test_demo_is_interrupted_continued_and_repeated(repository, tmp_path):
     again = run(repository, tmp_path, *SMALL)
     assert '--overwrite' in again and (folder / 'metrics.json').stat().st_mtime_ns == before
 
-    refused = run(repository, tmp_path, '--overwrite', '--training=6', *SMALL[1:], code=1)
+    refused = run(repository, tmp_path, '--overwrite', '--training=6', *SMALL[1:], code=2)
     assert 'training is 5, asked for 6' in refused and 'scenes.log' in refused
 
 
@@ -242,8 +242,9 @@ def test_progress_is_four_lines_without_a_terminal(tmp_path, capfd):
     ('code', 'reason'),
     (
         ('print("upstream", file=sys.stderr)\n1 / 0', 'ZeroDivisionError'),
+        ('os.kill(os.getpid(), 9)', 'SIGKILL'),
         ('print(\'{"error": "no scenes"}\', flush=True)\nsys.exit(1)', 'no scenes'),
-        ('sys.exit(3)', 'without a message'),
+        ('sys.exit(3)', 'exit code 3'),
     ),
 )
 def test_an_error_names_its_reason_and_log_and_stops_the_others(tmp_path, capfd, code, reason):

@@ -76,11 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     task = TASKS[args.task]
     folder = Path(args.work_dir) / task.name
     if args.overwrite:
-        for old in [folder / METRICS, *(folder / name.replace(' ', '_') for name in task.configs)]:
-            if old.is_dir():
-                shutil.rmtree(old)
-            else:
-                old.unlink(missing_ok=True)
+        (folder / METRICS).unlink(missing_ok=True)
+        for name in ('logs', *task.configs):
+            shutil.rmtree(folder / name.replace(' ', '_'), ignore_errors=True)
     elif (folder / METRICS).exists():
         print(f'{folder} holds the results of an earlier demo; --overwrite runs it again.')
         report(task, folder)
@@ -94,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except JobError as error:
         print(f'\ndemo.py: error: {error}', file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_code)
     report(task, folder)
 
 
