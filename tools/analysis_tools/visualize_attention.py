@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_DEFAULT_WORDS = 8
 PANELS_PER_ROW = 4
 PANEL_WIDTH = 2.6  # inches
-DPI = 110
+DPI = 90
 
 
 def draw_attention(

@@ -15,12 +15,12 @@ from mmengine.config import Config
 
 Colour = tuple[float, float, float]
 
-NUM_EXAMPLES = 3
+NUM_EXAMPLES = 4
 _PANEL = 2.3  # inches
 _CAPTION = 0.5  # inches, for two lines
 _HEADING = 0.3
 _GAP = 0.08
-_DPI = 110
+_DPI = 84
 _CHARACTERS_PER_LINE = 115
 
 
@@ -47,10 +47,12 @@ def class_colours(names: Sequence[str]) -> dict[str, Colour]:
     Args:
         names (Sequence[str]): Names of classes, the most important ones first.
     """
-    base = [plt.get_cmap('tab10')(i) for i in range(10) if i != 7]  # grey is the background
-    more = [plt.get_cmap(name)(i) for i in range(4) for name in ('Accent', 'tab20b')]
-    # Where more classes are shown, two have the same colour.
-    colours = [colour[:3] for colour in base + more]
+    # Without grey, which is the background. 25 colours, for 24 classes.
+    strong, light = (
+        [plt.get_cmap('tab20')(i) for i in range(j, 20, 2) if i < 14 or i > 15] for j in (0, 1)
+    )
+    dark = [plt.get_cmap('tab20b')(i) for i in range(0, 20, 3)]
+    colours = [colour[:3] for colour in strong + light + dark]
     return {name: colours[i % len(colours)] for i, name in enumerate(names)}
 
 

@@ -81,5 +81,5 @@ def _overlay(
     for label in np.unique(mask):
         if label:
             inside = mask == label
-            picture[inside] = 0.78 * np.array(colours[classes[label]]) + 0.22 * grey[inside]
+            picture[inside] = 0.88 * np.array(colours[classes[label]]) + 0.12 * grey[inside]
     return lambda axes: axes.imshow(picture, interpolation='antialiased')

@@ -140,7 +140,7 @@ def check_results(folder, output: str, keys: set) -> None:
     for name in (*task.files, 'metrics.json'):
         assert (folder / name).is_file() and name in output
     picture = cv2.imread(str(folder / 'demo.png'))
-    # Four columns and three rows.
+    # Four columns and four rows.
     assert min(picture.shape[:2]) > 800 and picture.std() > 20
 
 
