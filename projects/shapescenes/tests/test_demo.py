@@ -315,6 +315,10 @@ def test_relocated_config(demo, tmp_path):
             assert 'data/shapescenes' not in cfg.dump().replace('elsewhere', '')
             assert cfg.model.backbone.pretrained == 'elsewhere/tinysd'
             assert cfg.train_dataloader.dataset.data_root == 'elsewhere/day'
+            assert cfg.train_dataloader.dataset.indices == 4000
+            assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == 850
+            kind = 'NullTextPrompt' if prompt == NULL_TEXT else 'CaptionPrompt'
+            assert cfg.model.backbone.prompt.type == kind
             assert cfg.work_dir == f'out/{task.name}/{prompt.replace(" ", "_")}'
 
 
