@@ -88,14 +88,14 @@ def draw(runs: dict, folder: Path) -> None:
     for stem in stems:
         image = read_image(cfg, stem)
         panels = [_panel(image, column, classes, colours) for column in boxes[stem]]
-        rows.append((captions[stem], [show_image(image), *panels]))
+        rows.append((captions[stem], panels))
     note = (
         f'{len(rows)} validation scenes at even steps through the set, not chosen by their '
         'results. Below each scene: its caption, which a captioner wrote from the image alone and '
         'the model in the last column reads. Predictions have their score, those below '
         f'{_SCORE_THRESHOLD:.0%} are left out.'
     )
-    headings = ['image', 'ground truth', *runs]
+    headings = ['ground truth', *runs]
     draw_sheet(headings, rows, colours, note, folder / 'demo.png')
     draw_words(runs[CAPTIONS], folder / 'attention.png')
 

@@ -17,11 +17,11 @@ Colour = tuple[float, float, float]
 
 NUM_EXAMPLES = 4
 _PANEL = 2.3  # inches
-_CAPTION = 0.5  # inches, for two lines
+_CAPTION_LINE = 0.22
 _HEADING = 0.3
 _GAP = 0.08
-_DPI = 84
-_CHARACTERS_PER_LINE = 115
+_DPI = 75
+_CHARACTERS_PER_COLUMN = 28
 
 
 def example_stems(cfg: Config, count: int = NUM_EXAMPLES) -> list[str]:
@@ -77,14 +77,20 @@ def draw_sheet(
         finish (Callable): Draws there, given the figure and the height of that space as a
             fraction of the figure's.
     """
-    legend_rows = -(-len(colours) // 8)
-    lines = textwrap.wrap(note, 125)
+    texts = [
+        textwrap.wrap(f'“{caption}”', _CHARACTERS_PER_COLUMN * len(headings))
+        for caption, _ in rows
+    ]
+    row_height = _PANEL + _CAPTION_LINE * max(map(len, texts)) + 0.08
+    legend_columns = 2 * len(headings)
+    legend_rows = -(-len(colours) // legend_columns)
+    lines = textwrap.wrap(note, 32 * len(headings))
     below = footer + 0.25 * legend_rows + 0.19 * len(lines) + 0.2
     width = len(headings) * (_PANEL + _GAP) + _GAP
-    height = _HEADING + len(rows) * (_PANEL + _CAPTION) + below
+    height = _HEADING + len(rows) * row_height + below
     figure = plt.figure(figsize=(width, height), dpi=_DPI)
-    for i, (caption, panels) in enumerate(rows):
-        top = height - _HEADING - i * (_PANEL + _CAPTION)
+    for i, (text, (_, panels)) in enumerate(zip(texts, rows)):
+        top = height - _HEADING - i * row_height
         for j, draw in enumerate(panels):
             left = _GAP + j * (_PANEL + _GAP)
             box = (left / width, (top - _PANEL) / height, _PANEL / width, _PANEL / height)
@@ -96,11 +102,13 @@ def draw_sheet(
             if i == 0:
                 axes.set_title(headings[j], fontsize=12, fontweight='bold', pad=5)
         position = (_GAP / width, (top - _PANEL - 0.05) / height)
-        _write_caption(figure, f'“{caption}”', colours, position)
+        _write_caption(figure, text, colours, position)
     if colours:
         handles = [patches.Patch(color=colour, label=name) for name, colour in colours.items()]
         anchor = (0.5, (0.15 + 0.19 * len(lines)) / height)
-        options = dict(ncols=8, frameon=False, fontsize=10, handlelength=1.2, columnspacing=1.2)
+        options = dict(
+            ncols=legend_columns, frameon=False, fontsize=10, handlelength=1.2, columnspacing=1.2
+        )
         figure.legend(handles=handles, loc='lower center', bbox_to_anchor=anchor, **options)
     figure.text(_GAP / width, 0.08 / height, '\n'.join(lines), fontsize=9, color='0.3')
     if finish:
@@ -111,11 +119,14 @@ def draw_sheet(
 
 
 def _write_caption(
-    figure: Figure, caption: str, colours: dict[str, Colour], position: tuple[float, float]
+    figure: Figure,
+    caption: Sequence[str],
+    colours: dict[str, Colour],
+    position: tuple[float, float],
 ) -> None:
-    """Write a caption at a position, with names of classes on their colour."""
+    """Write the lines of a caption at a position, with names of classes on their colour."""
     lines = []
-    for line in textwrap.wrap(caption, _CHARACTERS_PER_LINE):
+    for line in caption:
         words = []
         for word in line.split():
             name = word.rstrip(',”')

@@ -65,6 +65,7 @@ class Progress:
                 desc=f'      {name:<{self._width}}',
                 total=total,
                 position=self._positions[name],
+                leave=True,
                 file=sys.stdout,
                 dynamic_ncols=True,
                 bar_format='{desc}  {bar:30} {n_fmt}/{total_fmt}  {remaining} left',
