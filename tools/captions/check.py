@@ -110,16 +110,6 @@ def read_words(args: argparse.Namespace) -> tuple[list[str], list[str]]:
     return words, [phrase for style in styles for phrase in style.keep]
 
 
-def count_clip_tokens(texts: list[str]) -> list[int]:
-    """Return the length of captions in CLIP's tokens, start and end of text included."""
-    from mmtadp.models.diffusion import clip_tokenizer
-
-    if not texts:
-        return []
-    encoded = clip_tokenizer()(texts, truncation=False, verbose=False)
-    return list(map(len, encoded['input_ids']))
-
-
 def show(report, args: argparse.Namespace) -> None:
     """Print the problems and statistics."""
     from mmtadp.captions.check import PROBLEMS as WORDING
@@ -152,6 +142,7 @@ def main() -> int:
     """Check the file and return the exit code."""
     args = make_parser().parse_args()
     from mmtadp.captions import CaptionFileError, check_captions
+    from mmtadp.models.diffusion.tokenizer import count_clip_tokens
     from mmtadp.utils.atomic_files import write_json
     from mmtadp.utils.image_sources import find_images
     from mmtadp.utils.resumable import RunError
