@@ -21,7 +21,7 @@ def captions(folder, photos, **kwargs) -> list[str]:
 
 
 def prefer(captioner: Captioner, token: int) -> None:
-    """Makes a token far likelier than any other."""
+    """Make a token far likelier than any other."""
 
     def raise_logit(module, args, logits):
         logits[..., token] += 1000

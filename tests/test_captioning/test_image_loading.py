@@ -51,7 +51,7 @@ def test_other_modes(tmp_path, mode):
 
 
 def bmp_header(width: int, height: int) -> bytes:
-    """A BMP file that claims to have so many pixels."""
+    """Return a BMP file that claims to have so many pixels."""
     size = struct.pack('<IiiHHIIiiII', 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
     return b'BM' + struct.pack('<IHHI', 54, 0, 0, 54) + size
 

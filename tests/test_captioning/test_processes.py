@@ -36,7 +36,7 @@ def _run_one(task: Task, rank: int, count: int, port: int) -> None:
 
 
 def start(task: Task, count: int) -> list[multiprocessing.Process]:
-    """Starts the processes of a run."""
+    """Start the processes of a run."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
@@ -59,7 +59,7 @@ def run_several(task: Task, count: int) -> list[int]:
 
 @pytest.fixture
 def whole(task) -> bytes:
-    """The file of a single process."""
+    """Return the file of a single process."""
     single = replace(task, out=task.out.replace('captions', 'single'))
     run(single)
     return Path(single.out).read_bytes()

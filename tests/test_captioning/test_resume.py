@@ -25,7 +25,7 @@ from tests.utils.captioning_runs import (
 
 @pytest.fixture
 def whole(task) -> bytes:
-    """The file that the task gives without an interruption."""
+    """Return the file that the task gives without an interruption."""
     at_once = replace(task, out=task.out.replace('captions', 'at_once'))
     run(at_once)
     return Path(at_once.out).read_bytes()

@@ -6,7 +6,7 @@ from PIL import Image
 
 @pytest.fixture
 def tool(run_tool, capsys):
-    """Runs a captions tool in this process; returns exit code, output and errors."""
+    """Run a captions tool in this process; return exit code, output and errors."""
 
     def tool(name: str, *args) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:

@@ -14,7 +14,7 @@ from tests.utils.paths import REPOSITORY
 
 @pytest.fixture
 def clean(run_tool, capsys, shared, monkeypatch):
-    """Runs the tool in this process; returns exit code, output and errors."""
+    """Run the tool in this process; return exit code, output and errors."""
     import nltk
 
     monkeypatch.setattr(nltk.data, 'path', [str(shared / 'nltk_data')])

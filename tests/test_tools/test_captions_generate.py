@@ -29,7 +29,7 @@ def arguments(tmp_path_factory) -> list[str]:
 
 @pytest.fixture
 def generate(run_tool, capsys):
-    """Runs the tool in this process; returns exit code, output and errors."""
+    """Run the tool in this process; return exit code, output and errors."""
 
     def generate(*args) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:

@@ -23,7 +23,7 @@ CLEANED = {f'{i}': f'a {thing}' for i, thing in enumerate(THINGS)}
 
 @pytest.fixture
 def clean(real_tagger, endpoint, tmp_path):
-    """Cleans CAPTIONS in batches of 3."""
+    """Clean CAPTIONS in batches of 3."""
     (tmp_path / 'captions.json').write_text(json.dumps(CAPTIONS))
     rules = OfflineCleaner(Vocabulary.load('watercolor'))
 
@@ -58,7 +58,7 @@ def test_batches(clean, endpoint, tmp_path):
 
 
 def shift(numbered: dict[str, str]) -> dict[str, str]:
-    """The answers of the captions after them; the first is lost."""
+    """Give each caption the answer of the next one; the first answer is lost."""
     texts = ['a ' + text.split(' of a ')[1] for text in numbered.values()]
     return dict(zip(numbered, [*texts[1:], texts[0]], strict=True))
 

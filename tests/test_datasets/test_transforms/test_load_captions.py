@@ -22,7 +22,7 @@ def ann_file(tmp_path):
 
 @pytest.fixture
 def log(request, tmp_path):
-    """The file that the current logger of mmengine writes to, in forked workers too."""
+    """Return the file of mmengine's current logger, which forked workers write to as well."""
     path = tmp_path / 'run.log'
     MMLogger.get_instance(request.node.name, log_file=str(path))
     yield path
