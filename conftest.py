@@ -11,15 +11,14 @@ os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ['HF_HUB_OFFLINE'] = '1'
 
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Callable, Iterator  # noqa: E402
 
 import pytest  # noqa: E402
 from accelerate.state import AcceleratorState  # noqa: E402
 from mmengine.utils import ManagerMixin  # noqa: E402
 
 from mmtadp.captions.nouns import find_nouns, load_tagger  # noqa: E402
-from projects.shapescenes.tinysd.untrained import build_tiny_pipeline  # noqa: E402
 from tests.utils import unformatted_dumps  # noqa: E402, F401
 from tests.utils.paths import REPOSITORY  # noqa: E402
 from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
@@ -79,9 +78,9 @@ def tiny_pipeline(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def demo_pipeline(tmp_path_factory) -> Path:
-    """The pipeline of the demos, which takes seconds to build; read it, do not change it."""
-    return build_tiny_pipeline(tmp_path_factory.mktemp('demo') / 'tiny_pipeline')
+def tinysd() -> Path:
+    """Return the diffusers folder of TinySD's weights; read it, do not change it."""
+    return REPOSITORY / 'projects' / 'shapescenes' / 'weights' / 'diffusion'
 
 
 @pytest.fixture(autouse=True)

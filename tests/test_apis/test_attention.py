@@ -10,9 +10,11 @@ CAPTION = 'a big red star next to another star, and a drumstick'
 
 
 @pytest.fixture(scope='module')
-def model(repository, demo_pipeline):
-    cfg = Config.fromfile(repository / 'configs' / 'tadp' / 'shapes' / 'tadp_shapescenes.py')
-    cfg.model.backbone.pretrained = str(demo_pipeline)
+def model(repository, tinysd):
+    cfg = Config.fromfile(
+        repository / 'projects' / 'shapescenes' / 'configs' / 'tadp_shapescenes.py'
+    )
+    cfg.model.backbone.pretrained = str(tinysd)
     return init_model(cfg)
 
 

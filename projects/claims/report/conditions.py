@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from projects.claims.runs.confusion import SIZES, class_iou, confusability, mean_iou
-from projects.claims.runs.plan import BLURS, CAPTIONS, LABELLED, NULL, ORACLE, PROMPTS
+from projects.claims.runs.run_plan import BLURS, CAPTIONS, LABELLED, NULL, ORACLE, PROMPTS
 
 from .statistics import Cell, Results, confusion_of
 

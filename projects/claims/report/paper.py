@@ -6,7 +6,7 @@ Sentences and figures are those of "Text-image Alignment for Diffusion-based Per
 
 from dataclasses import dataclass
 
-from projects.claims.runs.plan import (
+from projects.claims.runs.run_plan import (
     CAPTIONS,
     MODIFIERS,
     NO_LATENT_SCALING,

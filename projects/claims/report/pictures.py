@@ -13,10 +13,10 @@ from torch import nn
 from mmtadp.apis import init_model
 from mmtadp.apis.attention import attention_of_words
 from mmtadp.utils import launch as runs
+from projects.claims.runs.claims_settings import ClaimsSettings
 from projects.claims.runs.configuration import folder_of, runner_config
 from projects.claims.runs.labels import LABELS
-from projects.claims.runs.plan import NULL, PROMPTS, SEEDS, Run
-from projects.claims.runs.settings import Settings
+from projects.claims.runs.run_plan import NULL, PROMPTS, SEEDS, Run
 
 _NUM_SCENES = 5
 _NUM_WORDS = 2
@@ -25,14 +25,14 @@ _INCHES = 1.35
 Panel = tuple[str, np.ndarray | None]
 
 
-def draw_pictures(settings: Settings, out: Path) -> bool:
+def draw_pictures(settings: ClaimsSettings, out: Path) -> bool:
     """Draws what the models of the first seed predict and attend to.
 
     Scenes are at even steps through the test set, not chosen by their result. The words are the
     names of the classes with the largest areas in the ground truth.
 
     Args:
-        settings (Settings): Those of the runs.
+        settings (ClaimsSettings): Those of the runs.
         out (Path): PNG to write.
 
     Returns:

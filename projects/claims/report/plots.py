@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from projects.claims.runs.labels import DIGITS, LABELS, UNITS
-from projects.claims.runs.plan import (
+from projects.claims.runs.run_plan import (
     CAPTIONS,
     DEPTH,
     DETECTION,

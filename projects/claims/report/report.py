@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from mmtadp.utils.atomic_files import write_text
 from projects.claims.runs.labels import DIGITS, LABELS, UNITS
-from projects.claims.runs.plan import (
+from projects.claims.runs.run_plan import (
     CAPTIONS,
     NULL,
     ORACLE,

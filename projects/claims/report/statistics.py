@@ -8,8 +8,8 @@ from statistics import mean, stdev
 import numpy as np
 
 from projects.claims.runs.confusion import SIZES
-from projects.claims.runs.plan import Run
-from projects.claims.runs.results import run_of
+from projects.claims.runs.results_file import run_of
+from projects.claims.runs.run_plan import Run
 
 Value = Callable[[dict], float]
 

@@ -1,7 +1,7 @@
 """The claims of the paper with our figures and verdicts, as Markdown."""
 
 from projects.claims.runs.labels import DIGITS, UNITS
-from projects.claims.runs.plan import Run
+from projects.claims.runs.run_plan import Run
 
 from .paper import CLAIMS, ITEMS, Claim
 from .statistics import LOWER_IS_BETTER, NOT_MEASURED, NOT_SHOWN, OPPOSITE, SHOWN, Results, verdict

@@ -1,9 +1,13 @@
-"""The paper's claims in miniature: which runs, what came out, and what that says."""
+"""The runs of the table: plan, data, configs, processes and results.
+
+Importing it registers ``mmtadp.InitialHeadHook`` and ``mmtadp.ConfusionBySize``, which the configs
+of the runs name.
+"""
 
 from .confusion import ConfusionBySize
 from .initial_head import InitialHeadHook
-from .plan import Run, full_plan, quick_plan
-from .results import ResultsFile
+from .results_file import ResultsFile
+from .run_plan import Run, full_plan, quick_plan
 
 __all__ = [
     'ConfusionBySize',

@@ -17,12 +17,12 @@ from mmtadp.utils.atomic_files import write_json
 from mmtadp.utils.compat import safe_checkpoint_loading
 from mmtadp.utils.dependencies import CORE, MM_SETS, installed_versions
 
+from .claims_settings import ClaimsSettings
 from .configuration import folder_of, runner_config
 from .confusion import PREFIX
 from .fingerprint import fingerprint
-from .plan import Run
-from .results import ResultsFile
-from .settings import Settings
+from .results_file import ResultsFile
+from .run_plan import Run
 
 _PACKAGES = (
     'mmtadp',
@@ -33,12 +33,12 @@ _PACKAGES = (
 _DIGITS = 6
 
 
-def execute(run: Run, settings: Settings) -> dict:
+def execute(run: Run, settings: ClaimsSettings) -> dict:
     """Makes a run and adds its result to the raw results file.
 
     Args:
         run (Run): The run.
-        settings (Settings): Those of all runs.
+        settings (ClaimsSettings): Those of all runs.
 
     Returns:
         dict: What was added.
@@ -71,7 +71,7 @@ def execute(run: Run, settings: Settings) -> dict:
     return row
 
 
-def _train(run: Run, settings: Settings) -> str:
+def _train(run: Run, settings: ClaimsSettings) -> str:
     """Trains, unless the folder of the run has the checkpoint of the very same training."""
     folder, mark = folder_of(run, settings), fingerprint(run, settings)
     done = folder / 'trained.json'
@@ -86,7 +86,7 @@ def _train(run: Run, settings: Settings) -> str:
     return str(checkpoint)
 
 
-def _test(run: Run, settings: Settings, checkpoint: str) -> dict:
+def _test(run: Run, settings: ClaimsSettings, checkpoint: str) -> dict:
     """Figures and, where there are, confusion matrices."""
     config = runner_config(run, settings)
     config.load_from, config.resume = checkpoint, False
@@ -104,7 +104,7 @@ def _test(run: Run, settings: Settings, checkpoint: str) -> dict:
     return {**found, 'confusion': confusion} if confusion else found
 
 
-def _facts(run: Run, settings: Settings) -> dict:
+def _facts(run: Run, settings: ClaimsSettings) -> dict:
     """What the report says of the config."""
     config = runner_config(run, settings)
     dataset = config.test_dataloader.dataset

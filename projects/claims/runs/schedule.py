@@ -11,9 +11,9 @@ from pathlib import Path
 
 from mmtadp.utils.resumable import noted_signals
 
+from .claims_settings import ClaimsSettings
 from .configuration import folder_of
-from .plan import Run
-from .settings import Settings
+from .run_plan import Run
 
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 20
@@ -44,7 +44,7 @@ _WORKER = Path(__file__).resolve().parents[1] / 'tools' / 'worker.py'
 
 
 class _Child:
-    def __init__(self, run: Run, settings: Settings) -> None:
+    def __init__(self, run: Run, settings: ClaimsSettings) -> None:
         self.run, self.started = run, time.monotonic()
         self.log = folder_of(run.trained, settings) / LOG
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class _Child:
 
 
 def run_all(
-    runs: Sequence[Run], settings: Settings, jobs: int, say: Callable[[str], None] = print
+    runs: Sequence[Run], settings: ClaimsSettings, jobs: int, say: Callable[[str], None] = print
 ) -> Outcome:
     """Makes runs in their order, ``jobs`` at once.
 
@@ -84,7 +84,7 @@ def run_all(
 
     Args:
         runs (Sequence[Run]): Those that are missing.
-        settings (Settings): Those of all runs.
+        settings (ClaimsSettings): Those of all runs.
         jobs (int): Processes at once.
         say (Callable): Takes a line for each finished run.
 

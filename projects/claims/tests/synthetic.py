@@ -1,7 +1,7 @@
 """Raw results that nothing was trained for."""
 
 from projects.claims.runs.confusion import SIZES
-from projects.claims.runs.plan import Run
+from projects.claims.runs.run_plan import Run
 
 CLASSES = ['background', 'star', 'gear', 'tree', 'lamp']
 

@@ -14,8 +14,8 @@ from projects.claims.runs.configuration import folder_of, replace_prefix, runner
 from projects.claims.runs.confusion import SIZES, mean_iou
 from projects.claims.runs.execution import execute
 from projects.claims.runs.fingerprint import fingerprint
-from projects.claims.runs.plan import Run
-from projects.claims.runs.results import ResultsFile, run_of
+from projects.claims.runs.results_file import ResultsFile, run_of
+from projects.claims.runs.run_plan import Run
 from projects.claims.tests.conftest import VALIDATION, write_captions
 
 

@@ -6,10 +6,10 @@ from mmengine.registry import DefaultScope
 
 from mmtadp.models import no_pretrained_weights
 from mmtadp.registry import MODELS
+from projects.claims.runs.claims_settings import DEFAULT_DATA
 from projects.claims.runs.configuration import experiment, replace_prefix
 from projects.claims.runs.initial_head import InitialHeadHook, initial_head
-from projects.claims.runs.plan import Run
-from projects.claims.runs.settings import DEFAULT_DATA
+from projects.claims.runs.run_plan import Run
 
 
 class Runner:

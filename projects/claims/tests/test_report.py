@@ -7,7 +7,7 @@ import pytest
 
 from projects.claims.report.paper import CLAIMS
 from projects.claims.report.report import write_report
-from projects.claims.runs.results import ResultsFile
+from projects.claims.runs.results_file import ResultsFile
 from projects.claims.tests.synthetic import make_rows
 
 _SCORES = {

@@ -13,7 +13,7 @@ import pytest
 
 from mmtadp.captions import TaggerDataError
 from mmtadp.utils.resumable import RunError
-from projects.claims.runs.plan import full_plan
+from projects.claims.runs.run_plan import full_plan
 from projects.claims.runs.schedule import Outcome
 from projects.claims.tests.conftest import OPTIONS
 from projects.claims.tests.conftest import claims_data as claims_data
@@ -25,7 +25,7 @@ _OPTIONS = [
 ]
 # As the command, on data that are there already.
 _COMMAND = """
-import runpy, sys, projects.claims.runs.preparation as p
+import runpy, sys, projects.claims.runs.run_data as p
 p.prepare_runs = lambda *_, **__: None
 sys.argv[:] = {argv!r}
 runpy.run_path(sys.argv[0], run_name='__main__')

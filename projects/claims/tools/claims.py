@@ -34,16 +34,16 @@ from mmtadp.captions import TaggerDataError
 from mmtadp.utils.resumable import Interrupted, RunError
 from projects.claims.report.pictures import draw_pictures
 from projects.claims.report.report import PICTURES, write_report
+from projects.claims.runs.claims_settings import DEFAULT_DATA, ClaimsSettings
 from projects.claims.runs.fingerprint import fingerprint
-from projects.claims.runs.plan import SEEDS, Run, full_plan, quick_plan
-from projects.claims.runs.preparation import prepare_runs
-from projects.claims.runs.results import ResultsFile, run_of
+from projects.claims.runs.results_file import ResultsFile, run_of
+from projects.claims.runs.run_data import prepare_runs
+from projects.claims.runs.run_plan import SEEDS, Run, full_plan, quick_plan
 from projects.claims.runs.schedule import default_jobs, run_all
-from projects.claims.runs.settings import DEFAULT_DATA, Settings
 from projects.shapescenes.tinysd.preparation import WEIGHTS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'shapescenes' / 'configs'
-_MENDABLE = (RunError, TaggerDataError, FileExistsError, FileNotFoundError)
+_USER_ERRORS = (RunError, TaggerDataError, FileExistsError, FileNotFoundError)
 _SCORES = WEIGHTS / 'captioner' / 'scores.json'
 
 
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cuda = torch.cuda.is_available()
     threads = args.threads or (0 if cuda else 1)
     out = Path(args.out)
-    settings = Settings(
+    settings = ClaimsSettings(
         configs=str(CONFIGS),
         data=args.data,
         work_dir=args.work_dir,
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not args.report_only:
         try:
             code = make_runs(runs, settings, args.jobs or default_jobs(threads, cuda))
-        except _MENDABLE as error:
+        except _USER_ERRORS as error:
             print(f'error: {error}', file=sys.stderr)
             return 2
         except Interrupted as interrupted:
@@ -123,12 +123,12 @@ def choose_runs(args: argparse.Namespace) -> list[Run]:
     return [run for run in runs if args.only is None or fnmatch(run.key, args.only)]
 
 
-def make_runs(runs: Sequence[Run], settings: Settings, jobs: int) -> int:
+def make_runs(runs: Sequence[Run], settings: ClaimsSettings, jobs: int) -> int:
     """Prepares the data, sets results aside that no longer hold, makes what is missing.
 
     Args:
         runs (Sequence[Run]): What is asked for.
-        settings (Settings): Those of all runs.
+        settings (ClaimsSettings): Those of all runs.
         jobs (int): Runs at once.
 
     Returns:
@@ -146,7 +146,7 @@ def make_runs(runs: Sequence[Run], settings: Settings, jobs: int) -> int:
     return outcome.exit_code
 
 
-def is_stale(row: dict, settings: Settings) -> bool:
+def is_stale(row: dict, settings: ClaimsSettings) -> bool:
     """Whether a result was made with other settings or data than those of now.
 
     Of a result whose data are not here nothing can be said, so it stays.
@@ -157,7 +157,7 @@ def is_stale(row: dict, settings: Settings) -> bool:
         return False
 
 
-def report(settings: Settings, out: Path, with_pictures: bool) -> None:
+def report(settings: ClaimsSettings, out: Path, with_pictures: bool) -> None:
     """Writes the page, its plots and, where checkpoints are, its pictures."""
     if with_pictures:
         draw_pictures(settings, out.with_suffix('') / PICTURES)

@@ -1,8 +1,8 @@
 """The captioner: an image-to-text model of ShapeScenes, and how it is trained and tested."""
 
-from .card import write_card
-from .evaluation import captioner_scores, score_captions, true_scores
-from .training import CaptionerSettings, train_captioner
+from .captioner_card import write_captioner_card
+from .captioner_training import CaptionerSettings, train_captioner
+from .name_scores import captioner_scores, score_captions, true_scores
 from .wording import LONG_MIN_NEW_TOKENS
 
 __all__ = [
@@ -12,5 +12,5 @@ __all__ = [
     'score_captions',
     'train_captioner',
     'true_scores',
-    'write_card',
+    'write_captioner_card',
 ]

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
 from projects.shapescenes.generator import Scene, scene_captions
-from projects.shapescenes.tinysd.untrained.vocabulary import shapescenes_words
+from projects.shapescenes.tinysd.clip_tokenizer import shapescenes_words
 
 LONG_MIN_NEW_TOKENS = 20
 """``min_new_tokens`` that gives the long caption."""
@@ -32,7 +32,7 @@ IGNORED = -100
 """Label of what is not learned."""
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
+def build_word_tokenizer() -> PreTrainedTokenizerFast:
     """One token per word that a caption of ShapeScenes can hold, and per comma.
 
     Decoding leaves out what stands in front of :data:`MORE`, and the white space in front of a
@@ -66,7 +66,7 @@ class Wording:
     """Makes training texts of scenes.
 
     Args:
-        tokenizer (PreTrainedTokenizerFast): As :func:`build_tokenizer` makes it.
+        tokenizer (PreTrainedTokenizerFast): As :func:`build_word_tokenizer` makes it.
         long_share (float): How often :data:`MORE` is learned at the end of a short caption
             instead of the end of the text.
     """
@@ -80,7 +80,7 @@ class Wording:
 
         Args:
             scenes (Sequence[Scene]): N scenes.
-            generator (torch.Generator): Draws where :data:`MORE` is learned.
+            generator (torch.Generator): RandomStream where :data:`MORE` is learned.
 
         Returns:
             dict[str, Tensor]: ``decoder_input_ids`` and ``labels`` of the tokens that follow, (N,

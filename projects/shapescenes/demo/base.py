@@ -2,8 +2,9 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -46,28 +47,28 @@ class DemoTask(ABC):
     """
 
     name: str
-    configs: Dict[str, Path]
+    configs: dict[str, Path]
     chance: str
-    columns: Dict[str, str]
-    pictures: Dict[str, str]
+    columns: dict[str, str]
+    pictures: dict[str, str]
 
     def keep_predictions(self, cfg: Config, work_dir: Path) -> None:  # noqa: B027
         """Make the test leave behind what :meth:`draw` needs and the visualizer does not write."""
 
     @abstractmethod
-    def score_chance(self, cfg: Config) -> Dict[str, float]:
+    def score_chance(self, cfg: Config) -> dict[str, float]:
         """What can be had without looking at the image, by the metric of the test."""
 
     @abstractmethod
-    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+    def figures(self, scores: dict[str, float]) -> dict[str, float]:
         """The figures that go to metrics.json, of a test or of chance."""
 
     @abstractmethod
-    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
+    def draw(self, runs: dict[str, PromptRun], work_dir: Path) -> None:
         """Write :attr:`pictures`, given what was trained with each prompt."""
 
 
-def build_metric(cfg: Config, metainfo: Dict) -> BaseMetric:
+def build_metric(cfg: Config, metainfo: dict) -> BaseMetric:
     """The metric of the test, to score predictions that no model made."""
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         metric = METRICS.build(cfg.test_evaluator)
@@ -75,7 +76,7 @@ def build_metric(cfg: Config, metainfo: Dict) -> BaseMetric:
     return metric
 
 
-def captions_of(cfg: Config) -> Dict[str, str]:
+def captions_of(cfg: Config) -> dict[str, str]:
     """The caption that the captioner gave each image, by stem."""
     entries = json.loads((Path(cfg.data_root) / 'captions_long.json').read_text())
     return {Path(key).stem: entry['captions'][0] for key, entry in entries.items()}
@@ -86,7 +87,7 @@ def labelled(dataset: Config, files: Sequence) -> Sequence:
     return files[: dataset.get('indices', len(files))]
 
 
-def example_stems(stems: Sequence[str], count: int = NUM_EXAMPLES) -> List[str]:
+def example_stems(stems: Sequence[str], count: int = NUM_EXAMPLES) -> list[str]:
     """Validation images at even steps, not chosen by their result."""
     stems = sorted(stem for stem in stems if stem.startswith('validation'))
     return stems[:: max(1, len(stems) // count)][:count]
@@ -103,7 +104,7 @@ def enlarge(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def draw_examples(
-    rows: Dict[str, np.ndarray], captions: Dict[str, str], title: str, out_file: Path
+    rows: dict[str, np.ndarray], captions: dict[str, str], title: str, out_file: Path
 ) -> None:
     """Put a row of pictures for each example, by stem, under its caption."""
     panels = [(captions[stem], row) for stem, row in rows.items()]

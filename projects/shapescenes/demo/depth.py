@@ -1,7 +1,6 @@
 """Depth of ShapeScenes."""
 
 from pathlib import Path
-from typing import Dict
 
 import cv2
 import numpy as np
@@ -45,7 +44,7 @@ class DepthTask(DemoTask):
         cfg.test_evaluator.output_dir = str(work_dir / 'depth')
         cfg.test_evaluator.depth_scale_factor = _MILLIMETRES
 
-    def score_chance(self, cfg: Config) -> Dict[str, float]:
+    def score_chance(self, cfg: Config) -> dict[str, float]:
         """What one map for all images scores: the geometric mean of the training set.
 
         The loss and the relative error compare logarithms; the arithmetic mean scores worse.
@@ -61,11 +60,11 @@ class DepthTask(DemoTask):
             count += 1
         return metric.evaluate(count)
 
-    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+    def figures(self, scores: dict[str, float]) -> dict[str, float]:
         """Relative error, root mean square error in metres and accuracy."""
         return {key: round(float(scores[key]), 4) for key in self.columns}
 
-    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
+    def draw(self, runs: dict[str, PromptRun], work_dir: Path) -> None:
         """Put images, true and predicted depth side by side, in one colour scale."""
         cfg = runs[CAPTIONS].cfg
         captions = captions_of(cfg)

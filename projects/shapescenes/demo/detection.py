@@ -3,8 +3,8 @@
 import colorsys
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class DetectionTask(DemoTask):
         """At 128 pixels labels hide what they name, so some boxes are drawn once more, larger."""
         cfg.test_evaluator.outfile_prefix = str(work_dir / 'boxes')
 
-    def score_chance(self, cfg: Config) -> Dict[str, float]:
+    def score_chance(self, cfg: Config) -> dict[str, float]:
         """What a reader of captions scores who does not look at the images.
 
         For each image, as many boxes as the model may give: those of random labelled objects
@@ -80,12 +80,12 @@ class DetectionTask(DemoTask):
             metric.process({}, [sample.to_dict()])
         return metric.evaluate(len(images))
 
-    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+    def figures(self, scores: dict[str, float]) -> dict[str, float]:
         """COCO's average precision at IoU 0.5, and over 0.5 to 0.95, in percent."""
         names = {'AP50': 'coco/bbox_mAP_50', 'COCO_AP': 'coco/bbox_mAP'}
         return {key: round(100 * float(scores[name]), 2) for key, name in names.items()}
 
-    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
+    def draw(self, runs: dict[str, PromptRun], work_dir: Path) -> None:
         """Put ground truth and predictions side by side under the captions."""
         cfg = runs[CAPTIONS].cfg
         dataset = cfg.test_dataloader.dataset
@@ -108,13 +108,13 @@ class DetectionTask(DemoTask):
         draw_words(runs[CAPTIONS], work_dir / 'attention.png')
 
 
-def _predicted(run: PromptRun) -> List[Dict]:
+def _predicted(run: PromptRun) -> list[dict]:
     """The boxes that are drawn, in COCO's format."""
     rows = json.loads((run.work_dir / 'boxes.bbox.json').read_text())
     return [row for row in rows if row['score'] >= _SCORE_THRESHOLD]
 
 
-def _annotations(dataset: Config) -> Dict:
+def _annotations(dataset: Config) -> dict:
     return json.loads((Path(dataset.data_root) / dataset.ann_file).read_text())
 
 
@@ -129,7 +129,7 @@ def _training_boxes(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
     return boxes, np.array([a['category_id'] - 1 for a in annotations])
 
 
-def _named_classes(caption: str, classes: Sequence[str]) -> List[int]:
+def _named_classes(caption: str, classes: Sequence[str]) -> list[int]:
     words = set(re.findall('[a-z]+', caption))
     return [label for label, name in enumerate(classes) if name in words]
 
@@ -142,7 +142,7 @@ def _instances(boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> Ins
     )
 
 
-def _draw_boxes(image: np.ndarray, rows: Sequence[Dict], dataset: Config) -> np.ndarray:
+def _draw_boxes(image: np.ndarray, rows: Sequence[dict], dataset: Config) -> np.ndarray:
     """Boxes of COCO's format on an enlarged image, (H, W, 3) BGR, the best on top."""
     classes = dataset.metainfo.classes
     picture = Image.fromarray(image[..., ::-1])

@@ -1,7 +1,6 @@
 """Semantic segmentation of ShapeScenes."""
 
 from pathlib import Path
-from typing import Dict
 
 import cv2
 import numpy as np
@@ -42,7 +41,7 @@ class SegmentationTask(DemoTask):
         'attention.png': 'what words of one caption attend to',
     }
 
-    def score_chance(self, cfg: Config) -> Dict[str, float]:
+    def score_chance(self, cfg: Config) -> dict[str, float]:
         """What always predicting the background scores."""
         dataset = cfg.test_dataloader.dataset
         metric = build_metric(cfg, dataset.metainfo)
@@ -54,11 +53,11 @@ class SegmentationTask(DemoTask):
             metric.process({}, [dict(pred_sem_seg=prediction, gt_sem_seg=dict(data=mask))])
         return metric.evaluate(len(files))
 
-    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
+    def figures(self, scores: dict[str, float]) -> dict[str, float]:
         """mIoU and accuracies, in percent."""
         return {key: round(float(scores[key]), 2) for key in self.columns}
 
-    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
+    def draw(self, runs: dict[str, PromptRun], work_dir: Path) -> None:
         """Put what the visualization hook drew beside the images and under their captions."""
         cfg = runs[CAPTIONS].cfg
         captions = captions_of(cfg)

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
 from safetensors.torch import load_file, save_file
 
+from mmtadp.models import no_pretrained_weights
 from projects.shapescenes.generator import CLASSES, write_dataset
-from projects.shapescenes.tinysd.untrained.pipeline import build_unet
+from projects.shapescenes.tinysd.networks import build_unet
 from tests.utils.paths import REPOSITORY
 
-CONFIGS = REPOSITORY / 'configs' / 'tadp' / 'shapes'
+CONFIGS = REPOSITORY / 'projects' / 'shapescenes' / 'configs'
 DATA = Path('data/shapescenes')
 SIZE = 64
 NUM_SCENES = dict(training=4, validation=3)
@@ -75,12 +76,14 @@ ORACLES = {
     },
 }
 UNETS = {
-    'tadp_scratch_shapescenes': DATA / 'tiny_pipeline' / 'unet',
+    'tadp_scratch_shapescenes': DATA / 'untrained' / 'unet',
     **{
         f'tadp_dreambooth_shapescenes_day2{target}': DATA / 'dreambooth' / target / 'unet'
         for target in SENTENCES
     },
 }
+# Parameters of TinySD's U-Net without its output layers, and of a text adapter of its width.
+UNET, TEXT_ADAPTER = 4_927_776, 33_152
 # Hardly trained: few pixels are right, and half of the farthest depth is everywhere.
 SCORES = {'depth': ('abs_rel', 0.4, 2), 'detection': ('coco/bbox_mAP_50', 0, 0.2)}
 
@@ -94,7 +97,7 @@ def caption(kind: str, domain: str, split: str, index: int) -> str:
 
 
 @pytest.fixture(scope='module')
-def shapes(tmp_path_factory, demo_pipeline) -> Path:
+def shapes(tmp_path_factory, tinysd) -> Path:
     """A folder with all that the configs name: scenes, captions, models, tokens."""
     folder = tmp_path_factory.mktemp('project')
     root = folder / DATA
@@ -109,7 +112,7 @@ def shapes(tmp_path_factory, demo_pipeline) -> Path:
             for i in range(number)
         }
         (root / domain / f'captions_{kind}.json').write_text(json.dumps(entries))
-    (root / 'tinysd').symlink_to(demo_pipeline)
+    (root / 'tinysd').symlink_to(tinysd)
     # Another seed's U-Net stands for those that are not TinySD's own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -162,7 +165,7 @@ def check_unet(runner: Runner, place: Path | None) -> None:
     """The U-Net is the one in ``place``, or TinySD's."""
     assert runner.cfg.model.backbone.get('unet') == (str(place) if place else None)
     (file,) = (place or DATA / 'tinysd' / 'unet').glob('*.safetensors')
-    expected = load_file(file)['conv_in.weight']
+    expected = load_file(file)['conv_in.weight'].float()
     assert torch.equal(runner.model.backbone.unet.conv_in.weight, expected)
 
 
@@ -198,8 +201,33 @@ def present(index: int) -> list[str]:
 
 def test_all_are_known():
     names = sorted([*CAPTIONED, *UNCAPTIONED, *ORACLES])
-    assert sorted(path.stem for path in CONFIGS.glob('*')) == names
+    assert sorted(path.stem for path in CONFIGS.glob('*.py')) == names
     assert (len(CAPTIONED), len(UNCAPTIONED), len(ORACLES)) == (20, 6, 10)
+
+
+@pytest.mark.parametrize('name', [*CAPTIONED, *UNCAPTIONED, *ORACLES])
+def test_size(shapes, monkeypatch, name):
+    monkeypatch.chdir(shapes)
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    with (
+        DefaultScope.overwrite_default_scope(config.default_scope),
+        torch.device('meta'),
+        no_pretrained_weights(),
+    ):
+        model = MODELS.build(config.model)
+    backbone = model.backbone
+    classes = name.startswith(('average_eos', 'class_embeddings'))
+    num_tokens = len(CLASSES) if classes else 77
+    assert backbone.prompt.num_tokens == num_tokens
+    task = name.rpartition('_')[2]
+    maps = 0 if task == 'depth' else num_tokens
+    assert backbone.out_channels == (48, 96 + maps, 96 + maps, 96)
+    trained = sum(p.numel() for p in backbone.parameters() if p.requires_grad)
+    assert trained == UNET + (TEXT_ADAPTER if '_ta_' in name else 0)
+    assert (backbone.vae.scale == 1) == ('_no_latent_scaling_' in name)
+    assert (config.default_scope, type(model).__name__) == dict(
+        depth=('mmseg', 'DepthEstimator'), detection=('mmdet', 'FasterRCNN')
+    ).get(task, ('mmseg', 'EncoderDecoder'))
 
 
 @pytest.mark.parametrize('name', CAPTIONED)

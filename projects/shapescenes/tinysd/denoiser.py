@@ -11,11 +11,11 @@ from mmtadp.models.diffusion import DiffusionModel, TextEncoder
 from mmtadp.personalization.diffusion import denoising_losses, sample_pictures
 from mmtadp.personalization.images import grid
 from mmtadp.utils.atomic_files import write_file
-from projects.shapescenes.generator.scene import Draws
+from projects.shapescenes.generator.scene import RandomStream
 
-from .scenes import pretraining_scene, scene_domain, word_scene
+from .networks import build_text_encoder, build_unet
+from .pretraining_scenes import pretraining_scene, scene_domain, word_scene
 from .stage import Stage
-from .untrained.pipeline import build_text_encoder, build_unet
 
 NULL_SHARE = 0.1
 """Share of captions that training drops."""
@@ -141,4 +141,4 @@ class Denoiser(Stage):
 
 def caption(number: int, wording: int) -> str:
     """A caption of a scene of pretraining; the same numbers, the same caption."""
-    return word_scene(pretraining_scene(number), scene_domain(number), Draws(wording))
+    return word_scene(pretraining_scene(number), scene_domain(number), RandomStream(wording))

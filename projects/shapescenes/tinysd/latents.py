@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from mmtadp.utils.atomic_files import write_file
 
-from .autoencoder import to_tensor
-from .scenes import ScenePictures
+from .autoencoder_stage import to_tensor
+from .pretraining_scenes import ScenePictures
 
 _BATCH_SIZE = 50
 

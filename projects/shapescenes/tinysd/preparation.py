@@ -13,11 +13,11 @@ from mmtadp.captioning.cleaning import OfflineCleaner, Vocabulary
 from mmtadp.captions import find_nouns
 from mmtadp.captions.derive import derive_file
 from mmtadp.utils.atomic_files import write_folder
-from projects.shapescenes.captioner.evaluation import LENGTHS
+from projects.shapescenes.captioner.name_scores import LENGTHS
 from projects.shapescenes.captioner.wording import MAX_NEW_TOKENS
 from projects.shapescenes.generator import write_dataset
 
-from .untrained import build_tiny_pipeline
+from .networks import write_untrained_unet
 
 WEIGHTS = Path(__file__).parents[1] / 'weights'
 """Folder of the weights that come with the package."""
@@ -27,9 +27,6 @@ SHIPPED = {'tinysd': WEIGHTS / 'diffusion', 'captioner': WEIGHTS / 'captioner'}
 
 CAPTIONS = (*LENGTHS, 'nouns', 'clean')
 """Caption files that a domain can have: the captioner's two, and two made from its long ones."""
-
-_STYLES = {'night': 'night', 'watercolor': 'watercolor', 'comic': 'comic'}
-"""What is cleaned away of each domain's captions: the cleaner's name of its style."""
 
 
 def prepare(
@@ -47,7 +44,7 @@ def prepare(
     The layout is that of :func:`~projects.shapescenes.generator.write_dataset`, and::
 
         root/tinysd/                      diffusers folder of the pretrained model
-        root/tiny_pipeline/               the same model, untrained
+        root/untrained/unet/              TinySD's U-Net, untrained
         root/captioner/                   what wrote the captions
         root/day/captions_long.json       {"validation/validation_000000.png": {"captions": […]}}
         root/day/captions_short.json      short ones
@@ -78,7 +75,7 @@ def prepare(
         raise ValueError(f'captions is {list(captions)}; expected some of {list(CAPTIONS)}')
     root = Path(root)
     write_dataset(root, domains, num_training, num_validation, size, seed, workers)
-    build_tiny_pipeline(root / 'tiny_pipeline')
+    write_untrained_unet(root / 'untrained' / 'unet')
     for name in SHIPPED:
         copy_shipped(name, root / name)
     for domain in domains:
@@ -94,9 +91,9 @@ def _caption(root: Path, domain: str, kind: str) -> None:
         settings = dict(derived='nouns')
         change = _nouns
     elif kind == 'clean':
-        style = _STYLES.get(domain)
+        # The day is not a style: its captions stay as they are.
+        style = None if domain == 'day' else domain
         settings = dict(cleaned='offline', style=style)
-        # Nobody calls the day a style.
         change = OfflineCleaner(Vocabulary.load(style)) if style else str
     else:
         return

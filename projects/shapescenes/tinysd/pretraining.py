@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffusers import DDPMScheduler
-from transformers import CLIPTokenizer
 
 from mmtadp.models.diffusion import DiffusionModel
 from mmtadp.utils.atomic_files import write_folder
 from mmtadp.utils.resumable import RunError
 
-from .autoencoder import Autoencoder
+from .autoencoder_stage import Autoencoder
+from .clip_tokenizer import build_clip_tokenizer
 from .denoiser import Denoiser
 from .latents import compute_latents
-from .scenes import ScenePictures
+from .networks import build_scheduler, pipeline_index
+from .pretraining_scenes import ScenePictures
 from .stage import check_at_least, train_stage
-from .untrained.pipeline import build_scheduler, pipeline_index
-from .untrained.vocabulary import build_vocabulary, shapescenes_words, write_tokenizer
 
 NAME = 'TinySD'
 
@@ -101,7 +100,7 @@ def pretrain(settings: PretrainingSettings) -> Path:
     vae = autoencoder.result()
     latents = compute_latents(vae, pictures, out / 'latents' / f'autoencoder_{steps:06d}.npy')
 
-    tokenizer = build_tokenizer(out / 'tokenizer')
+    tokenizer = build_clip_tokenizer(out / 'tokenizer')
     scheduler = DDPMScheduler.from_config(build_scheduler().config)
     denoiser = Denoiser(
         latents,
@@ -121,13 +120,6 @@ def pretrain(settings: PretrainingSettings) -> Path:
     write_pipeline(denoiser.result(), out / 'tinysd', made)
     denoiser.show(out / 'tinysd' / 'samples.png')
     return out / 'tinysd'
-
-
-def build_tokenizer(folder: Path) -> CLIPTokenizer:
-    """CLIP's tokenizer with the vocabulary of ShapeScenes; its files are written to a folder."""
-    vocab, merges = build_vocabulary(shapescenes_words())
-    write_folder(folder, lambda new: write_tokenizer(new, vocab, merges))
-    return CLIPTokenizer.from_pretrained(folder)
 
 
 def write_pipeline(model: DiffusionModel, folder: Path, settings: dict) -> None:

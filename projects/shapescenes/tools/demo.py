@@ -9,8 +9,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, Optional, Sequence
 
 # `projects` is found from the root; an installed mmtadp comes first.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
@@ -57,7 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point."""
     parser = make_parser()
     args = parser.parse_args(arguments)
@@ -84,7 +84,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     report(task, work_dir, metrics)
 
 
-def run_demo(task: DemoTask, args: argparse.Namespace, work_dir: Path) -> Dict:
+def run_demo(task: DemoTask, args: argparse.Namespace, work_dir: Path) -> dict:
     """All steps; returns what is written to metrics.json."""
     started = time.time()
     configs = {
@@ -120,7 +120,7 @@ def run_demo(task: DemoTask, args: argparse.Namespace, work_dir: Path) -> Dict:
     }
 
 
-def load_config(config: Path, work_dir: Path, cfg_options: Optional[Dict]) -> Config:
+def load_config(config: Path, work_dir: Path, cfg_options: dict | None) -> Config:
     """A config as the command line wants it."""
     options = argparse.Namespace(
         config=str(config),
@@ -132,7 +132,7 @@ def load_config(config: Path, work_dir: Path, cfg_options: Optional[Dict]) -> Co
     return runs.load_config(options)
 
 
-def run_prompt(task: DemoTask, cfg: Config, overwrite: bool) -> tuple[PromptRun, Dict]:
+def run_prompt(task: DemoTask, cfg: Config, overwrite: bool) -> tuple[PromptRun, dict]:
     """Train and test with one prompt, or take the result of an interrupted demo."""
     work_dir = Path(cfg.work_dir)
     metrics_file = work_dir / METRICS
@@ -169,7 +169,7 @@ def train(cfg: Config, overwrite: bool, name: str) -> None:
         runs.build_runner(cfg, weights_follow=resume).train()
 
 
-def test(task: DemoTask, cfg: Config, name: str) -> Dict[str, float]:
+def test(task: DemoTask, cfg: Config, name: str) -> dict[str, float]:
     """Test with the stock runner, which also draws every prediction."""
     work_dir = Path(cfg.work_dir)
     cfg.experiment_name = cfg.visualizer.name = name
@@ -181,7 +181,7 @@ def test(task: DemoTask, cfg: Config, name: str) -> Dict[str, float]:
         return runs.build_runner(cfg, weights_follow=True).test()
 
 
-def report(task: DemoTask, work_dir: Path, metrics: Dict) -> None:
+def report(task: DemoTask, work_dir: Path, metrics: dict) -> None:
     """Print the figures and where things are."""
     rows = {**metrics['prompts'], task.chance: metrics['chance']}
     print(

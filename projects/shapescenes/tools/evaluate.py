@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from mmtadp.utils.atomic_files import write_json
 from mmtadp.utils.resumable import RunError
-from projects.shapescenes.tinysd.evaluation import (
+from projects.shapescenes.tinysd.text_evaluation import (
     attention_shares,
     caption_losses,
     evaluation_figures,

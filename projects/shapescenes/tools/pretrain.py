@@ -27,8 +27,8 @@ from tqdm import tqdm
 
 from mmtadp.utils.resumable import exit_code
 from projects.shapescenes.tinysd import PretrainingSettings, pretrain
-from projects.shapescenes.tinysd.card import write_card
-from projects.shapescenes.tinysd.command_line import add_run_arguments
+from projects.shapescenes.tinysd.run_arguments import add_run_arguments
+from projects.shapescenes.tinysd.tinysd_card import write_tinysd_card
 
 _NUM_TESTED = 200
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def run() -> None:
         made = PretrainingSettings(**settings)
         folder = pretrain(made)
-        write_card(folder, made, _NUM_TESTED, partial(tqdm, desc='testing'))
+        write_tinysd_card(folder, made, _NUM_TESTED, partial(tqdm, desc='testing'))
         print(f'Wrote {folder}; a config names it as pretrained.')
 
     return exit_code(run, settings['overwrite'])

@@ -28,8 +28,8 @@ os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 from tqdm import tqdm
 
 from mmtadp.utils.resumable import exit_code
-from projects.shapescenes.captioner import CaptionerSettings, train_captioner, write_card
-from projects.shapescenes.tinysd.command_line import add_run_arguments
+from projects.shapescenes.captioner import CaptionerSettings, train_captioner, write_captioner_card
+from projects.shapescenes.tinysd.run_arguments import add_run_arguments
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = train_captioner(settings)
         if test_scenes:
             watch = partial(tqdm, desc='testing', unit='batch', file=sys.stderr)
-            write_card(folder, settings, test_scenes, watch)
+            write_captioner_card(folder, settings, test_scenes, watch)
         print(f'Wrote {folder}; tools/captions/generate.py takes it as --model.')
 
     return exit_code(run, values['overwrite'])

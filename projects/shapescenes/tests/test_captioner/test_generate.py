@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from projects.shapescenes.captioner import LONG_MIN_NEW_TOKENS, CaptionerSettings, train_captioner
-from projects.shapescenes.captioner.scenes import DomainPictures
+from projects.shapescenes.captioner.domain_images import DomainPictures
 from projects.shapescenes.generator import scene_captions
-from projects.shapescenes.tinysd import scenes
 from tests.utils.paths import REPOSITORY
 
 _COUNT = 3
@@ -31,7 +30,7 @@ def learned_by_heart(tmp_path_factory) -> CaptionerSettings:
         checkpoint_every=1000,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenes, '_CHUNK', _COUNT)
+        patch.setattr(pretraining_scenes, '_CHUNK', _COUNT)
         train_captioner(settings)
     return settings
 

@@ -87,8 +87,8 @@ def test_killed_then_continued(whole_run, make_settings, tmp_path):
     tool = REPOSITORY / 'projects/shapescenes/tools' / 'pretrain.py'
     code = (
         'import runpy, sys\n'
-        'from projects.shapescenes.tinysd import scenes, stage\n'
-        'scenes._CHUNK, stage._LOG_EVERY = 4, 1\n'
+        'from projects.shapescenes.tinysd import pretraining_scenes, stage\n'
+        'pretraining_scenes._CHUNK, stage._LOG_EVERY = 4, 1\n'
         "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
     )
     command = [sys.executable, '-c', code, tool, '--out', killed.out, '--device', 'cpu']

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from projects.shapescenes.generator import DOMAINS, Scene, render_scene
-from projects.shapescenes.tinysd import scenes as pretraining
+from projects.shapescenes.tinysd import pretraining_scenes as pretraining
 
 # More than one domain will have, and few enough that no domain reaches the held-out scenes.
 _DOMAIN_STRIDE = 1_000_000

@@ -2,12 +2,12 @@ import json
 import re
 from pathlib import Path
 
-from projects.shapescenes.tinysd.card import write_card
+from projects.shapescenes.tinysd.tinysd_card import write_tinysd_card
 
 
 def test_card_says_what_was_measured(whole_run):
     folder = Path(whole_run.out) / 'tinysd'
-    write_card(folder, whole_run, count=2)
+    write_tinysd_card(folder, whole_run, count=2)
     figures = json.loads((folder / 'evaluation.json').read_text())
     assert figures['scenes'] == 2 and figures['seeds'] == 3
     # An autoencoder of two steps keeps the principal components, but cannot draw.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from projects.shapescenes.captioner import score_captions, true_scores
-from projects.shapescenes.captioner.scenes import held_out_scene
+from projects.shapescenes.captioner.domain_images import held_out_scene
 from projects.shapescenes.generator import scene_captions
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from projects.shapescenes.tinysd.evaluation import (
+from projects.shapescenes.tinysd.text_evaluation import (
     AttentionShares,
     CaptionLosses,
     attention_shares,

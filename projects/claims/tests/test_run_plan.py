@@ -1,6 +1,6 @@
 from projects.claims.report.paper import CLAIMS, ITEMS
 from projects.claims.runs.labels import LABELS
-from projects.claims.runs.plan import (
+from projects.claims.runs.run_plan import (
     CAPTIONS,
     NULL,
     ORACLE,

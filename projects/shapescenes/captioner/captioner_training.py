@@ -12,14 +12,14 @@ from torch.nn import functional as F
 from mmtadp.utils.atomic_files import write_text
 from mmtadp.utils.resumable import RunError
 from projects.shapescenes.generator import DOMAINS
-from projects.shapescenes.tinysd.autoencoder import to_tensor
+from projects.shapescenes.tinysd.autoencoder_stage import to_tensor
 from projects.shapescenes.tinysd.stage import Stage, check_at_least, train_stage
 
+from .domain_images import DomainPictures, draw, held_out_scene
 from .model import IMAGE_SIZE, build_captioner, write_captioner
-from .scenes import DomainPictures, draw, held_out_scene
-from .wording import IGNORED, LONG_MIN_NEW_TOKENS, Wording, build_tokenizer
+from .wording import IGNORED, LONG_MIN_NEW_TOKENS, Wording, build_word_tokenizer
 
-DOMAIN_SHARES = {'day': 0.4, 'night': 0.2, 'watercolor': 0.2, 'comic': 0.2}
+CAPTIONER_SHARES = {'day': 0.4, 'night': 0.2, 'watercolor': 0.2, 'comic': 0.2}
 """Share of each domain among the scenes: the one that has labels downstream comes first."""
 
 _NUM_SHOWN = 4
@@ -51,7 +51,7 @@ class CaptionerSettings:
 
     out: str
     scenes: int = 8000
-    domain_shares: Mapping[str, float] = field(default_factory=DOMAIN_SHARES.copy)
+    domain_shares: Mapping[str, float] = field(default_factory=CAPTIONER_SHARES.copy)
     steps: int = 12_000
     batch_size: int = 16
     learning_rate: float = 1e-3
@@ -90,7 +90,7 @@ class CaptionerStage(Stage):
     def __init__(
         self, pictures: Mapping[str, DomainPictures], settings: CaptionerSettings
     ) -> None:
-        self.tokenizer = build_tokenizer()
+        self.tokenizer = build_word_tokenizer()
         self.wording = Wording(self.tokenizer, settings.long_share)
         self.pictures = pictures
         self.batch_size, self.mixed_precision = settings.batch_size, settings.mixed_precision

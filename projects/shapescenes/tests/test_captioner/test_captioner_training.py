@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from mmtadp.utils.resumable import Interrupted, RunError, RunFolder
-from projects.shapescenes.captioner import train_captioner, write_card
+from projects.shapescenes.captioner import train_captioner, write_captioner_card
 from tests.utils.paths import REPOSITORY
 
 
@@ -51,7 +51,7 @@ def test_result_is_a_folder_of_transformers(settings):
 def test_card(settings):
     made = settings()
     folder = train_captioner(made)
-    write_card(folder, made, 3)
+    write_captioner_card(folder, made, 3)
     card = (folder / 'README.md').read_text()
     assert '4 steps of 2 pictures from 8 captioned scenes\n(75% day, 25% night)' in card
     assert f'{losses(made.out)[-1]:.3f} nats' in card
@@ -87,8 +87,8 @@ def test_killed_then_continued(settings):
     tool = REPOSITORY / 'projects/shapescenes/tools' / 'train_captioner.py'
     code = (
         'import runpy, sys\n'
-        'from projects.shapescenes.tinysd import scenes, stage\n'
-        'scenes._CHUNK, stage._LOG_EVERY = 4, 1\n'
+        'from projects.shapescenes.tinysd import pretraining_scenes, stage\n'
+        'pretraining_scenes._CHUNK, stage._LOG_EVERY = 4, 1\n'
         "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
     )
     command = [sys.executable, '-c', code, tool, '--out', killed.out, '--device', 'cpu']

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from projects.claims.runs import preparation
-from projects.claims.runs.plan import Run
-from projects.claims.runs.preparation import learn_token, prepare_runs, tune_unet
+from projects.claims.runs import run_data
+from projects.claims.runs.run_data import learn_token, prepare_runs, tune_unet
+from projects.claims.runs.run_plan import Run
 from projects.shapescenes.generator import write_dataset
 
 
@@ -16,7 +16,7 @@ def root(own_data, forget_accelerate, monkeypatch) -> Path:
     """The data with a target of a few scenes."""
     root = Path(own_data.data)
     write_dataset(root, ['night'], num_training=3, num_validation=1, size=64)
-    monkeypatch.setattr(preparation, '_IMAGES', 'images/training/*.png')
+    monkeypatch.setattr(run_data, '_IMAGES', 'images/training/*.png')
     return root
 
 
@@ -44,18 +44,18 @@ def test_unet(root):
 def test_only_what_runs_need_is_made(claims_data, monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(
-        preparation,
+        run_data,
         'prepare',
         lambda root, domains, workers, captions: calls.append((*domains, *captions)),
     )
     for name in ('learn_token', 'tune_unet'):
         monkeypatch.setattr(
-            preparation, name, lambda root, target, name=name: calls.append((name, target))
+            run_data, name, lambda root, target, name=name: calls.append((name, target))
         )
     monkeypatch.setattr(
-        preparation, 'write_blurred', lambda folder, sigma: calls.append((folder.name, sigma))
+        run_data, 'write_blurred', lambda folder, sigma: calls.append((folder.name, sigma))
     )
-    monkeypatch.setattr(preparation, 'caption_images', lambda *_: None)
+    monkeypatch.setattr(run_data, 'caption_images', lambda *_: None)
     prepare_runs([Run('null_shapescenes', 0), Run('tadp_shapescenes_depth', 0)], tmp_path)
     assert calls == [('day', 'long')]
     calls.clear()
@@ -64,7 +64,7 @@ def test_only_what_runs_need_is_made(claims_data, monkeypatch, tmp_path):
     calls.clear()
     prepare_runs(
         [
-            Run('tadp_textual_inversion_shapes_day2night', 0),
+            Run('tadp_textual_inversion_shapescenes_day2night', 0),
             Run('tadp_dreambooth_shapescenes_day2watercolor', 0),
             Run('null_shapescenes', 0, blur=2),
         ],

@@ -1,10 +1,9 @@
-"""An autoencoder whose encoder keeps most of a picture without having been trained.
+"""The initialisation of TinySD's autoencoder: an encoder set to principal components.
 
-A convolutional encoder of random weights loses two thirds of a picture's variance on the way to
-the latents. Here the residual branches are silenced, and the convolutions between them are set
-in closed form to the principal components of rendered pictures, much like JPEG's cosine
-transform cut to a few coefficients per block: five sixths of the variance are kept. The decoder
-stays random: TADP has no use for it.
+An encoder with random weights loses two thirds of an image's variance on the way to the latents.
+Here the residual branches output zero, and the convolutions between them are set in closed form
+to the principal components of rendered images, which keep five sixths of the variance. The
+decoder starts from random weights. The shipped weights were pretrained from this initialisation.
 """
 
 import torch
@@ -22,19 +21,19 @@ _BLOCK_CHANNELS = (16, 32, 32, 32)
 _LATENT_STD = 5.5
 _LOG_VARIANCE = -12.0
 
-_NUM_PICTURES = 64
-_PICTURE_SIZE = 128
-# Scenes of a seed of two numbers, which no dataset holds: theirs have three.
-_PICTURE_SEED = 1729
+_NUM_IMAGES = 64
+_IMAGE_SIZE = 128
+# A seed of two numbers: scenes of datasets have three, so no dataset holds these scenes.
+_IMAGE_SEED = 1729
 
 
 def build_autoencoder() -> AutoencoderKL:
-    """An autoencoder with 4 latent channels and a factor of 8, as Stable Diffusion's.
+    """Build an autoencoder with 4 latent channels and a factor of 8, as Stable Diffusion's.
 
     The decoder's weights come from torch's global generator, the encoder's from no generator.
 
     Returns:
-        AutoencoderKL: Over rendered pictures each latent channel has zero mean and, times
+        AutoencoderKL: Over rendered images each latent channel has zero mean and, times
         ``scaling_factor``, unit standard deviation.
     """
     levels = len(_BLOCK_CHANNELS)
@@ -45,26 +44,26 @@ def build_autoencoder() -> AutoencoderKL:
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=4,
-        sample_size=_PICTURE_SIZE,
+        sample_size=_IMAGE_SIZE,
     ).eval()
-    pictures = torch.stack([_picture(index) for index in range(_NUM_PICTURES)])
+    images = torch.stack([_image(index) for index in range(_NUM_IMAGES)])
     with torch.no_grad():
         _pass_through(vae)
-        latents = _fit_encoder(vae, pictures)
+        latents = _fit_encoder(vae, images)
     vae.register_to_config(scaling_factor=round(1 / latents.std().item(), 5))
     return vae
 
 
-def _picture(index: int) -> Tensor:
-    """(3, 128, 128) in [-1, 1]; all domains in turn."""
+def _image(index: int) -> Tensor:
+    """Return an image (3, 128, 128) in [-1, 1]; the domains alternate."""
     domains = list(DOMAINS)
-    scene = sample_scene(_PICTURE_SEED, index)
-    image = render_scene(scene, _PICTURE_SIZE, domains[index % len(domains)]).image
+    scene = sample_scene(_IMAGE_SEED, index)
+    image = render_scene(scene, _IMAGE_SIZE, domains[index % len(domains)]).image
     return torch.from_numpy(image).permute(2, 0, 1) / 127.5 - 1
 
 
 def _pass_through(vae: AutoencoderKL) -> None:
-    """Make identities of all parts of the encoder that keep the resolution."""
+    """Turn all parts of the encoder that keep the resolution into identities."""
     for module in vae.encoder.modules():
         if isinstance(module, ResnetBlock2D):
             _silence(module.conv2)
@@ -86,11 +85,11 @@ def _copy_channels(conv: nn.Conv2d) -> None:
     nn.init.zeros_(conv.bias)
 
 
-def _fit_encoder(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
-    """Set the downsampling and the output convolutions; returns the scaled-up latents."""
+def _fit_encoder(vae: AutoencoderKL, images: Tensor) -> Tensor:
+    """Set the downsampling and output convolutions, and return the latents, unscaled."""
     encoder = vae.encoder
     *_, last_downsampling, _ = encoder.down_blocks
-    hidden = encoder.conv_in(pictures)
+    hidden = encoder.conv_in(images)
     for block in encoder.down_blocks:
         for resnet in block.resnets:
             hidden = resnet(hidden, None)
@@ -109,7 +108,7 @@ def _fit_encoder(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
     conv.weight[rows, positive + 1, 1, 1] = -gain
     conv.bias[:LATENT_CHANNELS] = -gain * components.mean(dim=(0, 2, 3))
     conv.bias[LATENT_CHANNELS:] = _LOG_VARIANCE
-    return vae.encode(pictures).latent_dist.mode()
+    return vae.encode(images).latent_dist.mode()
 
 
 def _fit_downsampling(conv: nn.Conv2d, inputs: Tensor, signed: bool) -> None:
@@ -118,8 +117,8 @@ def _fit_downsampling(conv: nn.Conv2d, inputs: Tensor, signed: bool) -> None:
     Args:
         conv (nn.Conv2d): 3x3 convolution of stride 2 whose first two rows and columns of taps
             cover a block.
-        inputs (Tensor): What it is given, (N, C, h, w).
-        signed (bool): Let each component be followed by its negative.
+        inputs (Tensor): The input of the convolution, (N, C, h, w).
+        signed (bool): Whether each component is followed by its negative.
     """
     blocks = F.unfold(inputs, 2, stride=2).transpose(1, 2).flatten(0, 1).double()
     # torch.linalg.eigh sorts by ascending variance.

@@ -13,8 +13,8 @@ from mmtadp.models.diffusion import TextEncoder
 from mmtadp.personalization.diffusion import denoising_losses, encode_images, load_model
 from projects.shapescenes.generator import CLASSES, render_scene, scene_captions
 
-from .autoencoder import to_tensor
-from .scenes import HELD_OUT, pretraining_scene
+from .autoencoder_stage import to_tensor
+from .pretraining_scenes import HELD_OUT, pretraining_scene
 
 CAPTION_KINDS = ('right', 'none', 'wrong')
 _BATCH_SIZE = 50

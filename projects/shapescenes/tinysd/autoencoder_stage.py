@@ -9,9 +9,9 @@ from torch.nn import functional as F
 from mmtadp.personalization.images import grid, to_images
 from mmtadp.utils.atomic_files import write_file
 
-from .scenes import HELD_OUT, ScenePictures, draw_picture
+from .initial_autoencoder import build_autoencoder
+from .pretraining_scenes import HELD_OUT, ScenePictures, draw_picture
 from .stage import Stage
-from .untrained.autoencoder import build_autoencoder
 
 # As of latent diffusion's own autoencoders: latents keep a scale, and hardly anything else.
 _KL_WEIGHT = 1e-6

@@ -10,8 +10,8 @@ from PIL import Image
 from mmtadp.captioning import Captioner, Decoding
 from projects.shapescenes.generator import DOMAINS, OBJECT_CLASSES, Scene, scene_captions
 
+from .domain_images import draw, held_out_scene
 from .model import IMAGE_SIZE
-from .scenes import draw, held_out_scene
 from .wording import LONG_MIN_NEW_TOKENS, MAX_NEW_TOKENS
 
 LENGTHS = {'long': LONG_MIN_NEW_TOKENS, 'short': 0}

@@ -1,7 +1,7 @@
 import json
 
-from projects.claims.runs.plan import Run
-from projects.claims.runs.results import ResultsFile, run_of
+from projects.claims.runs.results_file import ResultsFile, run_of
+from projects.claims.runs.run_plan import Run
 
 
 def test_last_result_counts_and_cut_lines_do_not(tmp_path):

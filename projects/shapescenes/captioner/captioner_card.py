@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from mmtadp.utils.atomic_files import write_json, write_text
 
-from .evaluation import LENGTHS, NameScores, captioner_scores, true_scores
-from .training import CaptionerSettings
+from .captioner_training import CaptionerSettings
+from .name_scores import LENGTHS, NameScores, captioner_scores, true_scores
 
 _INTRODUCTION = """\
 # Captioner of ShapeScenes
@@ -44,7 +44,7 @@ from the scenes themselves, which is the most that a captioner can reach.
 """
 
 
-def write_card(
+def write_captioner_card(
     folder: Path, settings: CaptionerSettings, count: int, progress: Callable = iter
 ) -> None:
     """Tests a captioner, and writes ``README.md`` and ``scores.json`` into its folder.

@@ -1,18 +1,20 @@
 """A small vocabulary for CLIP's tokenizer: one token per word of ShapeScenes' captions.
 
-Any other text falls apart into the bytes of its letters, as in CLIP's own vocabulary, so there
-is no unknown token.
+As in CLIP's own vocabulary, any other text is split into the bytes of its letters, so there is
+no unknown token.
 """
 
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Dict, Iterable, List, Tuple
 
+from transformers import CLIPTokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
+from mmtadp.utils.atomic_files import write_folder
 from projects.shapescenes import generator as shapescenes
 
 MAX_LENGTH = 77
@@ -29,11 +31,11 @@ light bright constructivism foggy dashcam sunny rainy view scene shot close up l
 old new outside inside sitting standing lying shows background ground street floor wall
 """
 
-Merges = List[Tuple[str, str]]
+Merges = list[tuple[str, str]]
 
 
-def shapescenes_words() -> List[str]:
-    """Every word that a caption or a class name of ShapeScenes can hold, and common ones.
+def shapescenes_words() -> list[str]:
+    """Return every word of ShapeScenes' captions and class names, and common words.
 
     Returns:
         list[str]: Distinct lower-case words in alphabetical order.
@@ -45,8 +47,8 @@ def shapescenes_words() -> List[str]:
     return sorted(set(re.findall('[a-z]+', ' '.join(phrases))))
 
 
-def build_vocabulary(words: Iterable[str]) -> Tuple[Dict[str, int], Merges]:
-    """Byte-pair merges that make one token of each word.
+def build_vocabulary(words: Iterable[str]) -> tuple[dict[str, int], Merges]:
+    """Return a byte-pair vocabulary in which each word is one token.
 
     Args:
         words (Iterable[str]): Lower-case words of letters.
@@ -63,10 +65,10 @@ def build_vocabulary(words: Iterable[str]) -> Tuple[Dict[str, int], Merges]:
 
 
 def _train_merges(words: Iterable[str]) -> Merges:
-    """Byte-pair encoding, continued until each word is a single token.
+    """Continue byte-pair encoding until each word is a single token.
 
-    Merging to the end, and in the order in which the tokenizer will merge, is what guarantees
-    the single token; merges of each word on its own would spoil one another.
+    All words are merged together, in the order in which the tokenizer merges. Merges found for
+    each word on its own would break other words.
     """
     spelled = [[*word[:-1], word[-1] + _END_OF_WORD] for word in words]
     merges: Merges = []
@@ -79,8 +81,8 @@ def _train_merges(words: Iterable[str]) -> Merges:
         spelled = [_merge(symbols, best) for symbols in spelled]
 
 
-def _merge(symbols: List[str], pair: Tuple[str, str]) -> List[str]:
-    merged: List[str] = []
+def _merge(symbols: list[str], pair: tuple[str, str]) -> list[str]:
+    merged: list[str] = []
     for symbol in symbols:
         if merged and (merged[-1], symbol) == pair:
             merged[-1] += symbol
@@ -89,7 +91,7 @@ def _merge(symbols: List[str], pair: Tuple[str, str]) -> List[str]:
     return merged
 
 
-def write_tokenizer(folder: Path, vocab: Dict[str, int], merges: Merges) -> None:
+def write_tokenizer(folder: Path, vocab: dict[str, int], merges: Merges) -> None:
     """Write the files that ``CLIPTokenizer.from_pretrained`` reads."""
     folder.mkdir(parents=True)
     lines = ['#version: 0.2', *(' '.join(pair) for pair in merges)]
@@ -105,3 +107,14 @@ def write_tokenizer(folder: Path, vocab: Dict[str, int], merges: Merges) -> None
     }
     for name, content in (('vocab.json', vocab), ('tokenizer_config.json', config)):
         (folder / name).write_text(json.dumps(content, ensure_ascii=False) + '\n', 'utf-8')
+
+
+def build_clip_tokenizer(folder: Path) -> CLIPTokenizer:
+    """Build CLIP's tokenizer with ShapeScenes' vocabulary.
+
+    Args:
+        folder (Path): Receives the tokenizer's files.
+    """
+    vocab, merges = build_vocabulary(shapescenes_words())
+    write_folder(folder, lambda new: write_tokenizer(new, vocab, merges))
+    return CLIPTokenizer.from_pretrained(folder)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from mmtadp.utils.atomic_files import write_file
 from projects.shapescenes.generator import render_scene, sample_scene, scene_captions
 from projects.shapescenes.generator.captions import article
-from projects.shapescenes.generator.scene import Draws, Scene
+from projects.shapescenes.generator.scene import RandomStream, Scene
 
 # Scenes of a seed of two numbers, which no dataset holds: theirs have three.
 _SCENE_SEED = 1730
@@ -20,7 +20,7 @@ HELD_OUT = 10_000_000
 
 _CHUNK = 500
 
-DOMAIN_SHARES = {'day': 0.55, 'night': 0.15, 'watercolor': 0.15, 'comic': 0.15}
+PRETRAINING_SHARES = {'day': 0.55, 'night': 0.15, 'watercolor': 0.15, 'comic': 0.15}
 """Share of the scenes that are drawn in each domain."""
 
 PHRASES: dict[str, tuple[str, ...]] = {
@@ -36,24 +36,24 @@ PHRASES: dict[str, tuple[str, ...]] = {
 """How captions name the domain."""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def pretraining_scene(index: int) -> Scene:
     """The scene of a number; no dataset of ShapeScenes shows it."""
     return sample_scene(_SCENE_SEED, index)
 
 
 def scene_domain(index: int) -> str:
-    """The domain that the scene of a number is drawn in, by :data:`DOMAIN_SHARES`."""
+    """The domain that the scene of a number is drawn in, by :data:`PRETRAINING_SHARES`."""
     # A stream that neither scenes nor captions nor pictures draw from.
-    value = Draws(_SCENE_SEED, index, 5).uniform()
-    for domain, share in DOMAIN_SHARES.items():
+    value = RandomStream(_SCENE_SEED, index, 5).uniform()
+    for domain, share in PRETRAINING_SHARES.items():
         value -= share
         if value < 0:
             return domain
     return domain
 
 
-def word_scene(scene: Scene, domain: str, draws: Draws) -> str:
+def word_scene(scene: Scene, domain: str, stream: RandomStream) -> str:
     """A caption of a scene, as captions of pictures in the wild are: of many kinds.
 
     Half are long, a quarter short, a quarter just name some of the objects in any order; of three
@@ -62,21 +62,21 @@ def word_scene(scene: Scene, domain: str, draws: Draws) -> str:
     Args:
         scene (Scene): The scene.
         domain (str): What it is drawn in.
-        draws (Draws): Decides; the same draws, the same caption.
+        stream (RandomStream): Decides; the same stream, the same caption.
     """
     long, short = scene_captions(scene)
-    kind = draws.uniform()
+    kind = stream.uniform()
     if kind < 0.5:
         caption = long
     elif kind < 0.75:
         caption = short
     else:
         names = list(dict.fromkeys(obj.name for obj in scene.objects))
-        order = sorted(names, key=lambda name: draws.uniform())
-        caption = ' '.join(order[: draws.integer(1, len(order))])
-        if draws.uniform() < 0.3:
+        order = sorted(names, key=lambda name: stream.uniform())
+        caption = ' '.join(order[: stream.integer(1, len(order))])
+        if stream.uniform() < 0.3:
             caption = article(caption)
-    return draws.pick(PHRASES[domain]).format(caption) if draws.uniform() < 0.75 else caption
+    return stream.pick(PHRASES[domain]).format(caption) if stream.uniform() < 0.75 else caption
 
 
 class ScenePictures:
@@ -88,7 +88,7 @@ class ScenePictures:
         count (int): How many.
         size (int): Height and width in pixels.
         workers (int): Processes that draw; 0 draws in this one.
-        draw (Callable): Draws one, given its number and the size, as (size, size, 3) uint8 RGB.
+        draw (Callable): RandomStream one, given its number and the size, as (size, size, 3) uint8 RGB.
     """
 
     def __init__(

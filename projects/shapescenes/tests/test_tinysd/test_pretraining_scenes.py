@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from projects.shapescenes.generator import OBJECT_CLASSES, sample_scene
-from projects.shapescenes.generator.scene import Draws
-from projects.shapescenes.tinysd.scenes import (
-    DOMAIN_SHARES,
+from projects.shapescenes.generator.scene import RandomStream
+from projects.shapescenes.tinysd.clip_tokenizer import shapescenes_words
+from projects.shapescenes.tinysd.pretraining_scenes import (
     HELD_OUT,
     PHRASES,
+    PRETRAINING_SHARES,
     ScenePictures,
     draw_picture,
     pretraining_scene,
     scene_domain,
     word_scene,
 )
-from projects.shapescenes.tinysd.untrained.vocabulary import shapescenes_words
 
 
 def test_no_dataset_shows_them():
@@ -35,14 +35,14 @@ def test_no_dataset_shows_them():
 
 def test_domains_have_their_shares():
     counts = Counter(scene_domain(index) for index in range(4000))
-    for domain, share in DOMAIN_SHARES.items():
+    for domain, share in PRETRAINING_SHARES.items():
         assert counts[domain] / 4000 == pytest.approx(share, abs=0.025)
 
 
 def test_captions_are_of_many_kinds():
     scene = pretraining_scene(7)
-    captions = [word_scene(scene, 'night', Draws(n)) for n in range(400)]
-    assert captions[3] == word_scene(scene, 'night', Draws(3))
+    captions = [word_scene(scene, 'night', RandomStream(n)) for n in range(400)]
+    assert captions[3] == word_scene(scene, 'night', RandomStream(3))
     named = sum('night' in caption for caption in captions) / 400
     assert named == pytest.approx(0.75, abs=0.07)
     lengths = [len(caption.split()) for caption in captions]
@@ -69,7 +69,7 @@ def test_pictures_are_kept(small_steps, tmp_path, monkeypatch):
     (tmp_path / files[0]).unlink()
     drawn = []
     monkeypatch.setattr(
-        'projects.shapescenes.tinysd.scenes.draw_picture',
+        'projects.shapescenes.tinysd.pretraining_scenes.draw_picture',
         lambda index, size: drawn.append(index) or draw_picture(index, size),
     )
     ScenePictures(tmp_path, 6, 32)

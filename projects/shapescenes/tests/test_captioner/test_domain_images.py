@@ -1,6 +1,6 @@
 import numpy as np
 
-from projects.shapescenes.captioner.scenes import DomainPictures, held_out_scene
+from projects.shapescenes.captioner.domain_images import DomainPictures, held_out_scene
 from projects.shapescenes.generator import DOMAINS, render_scene, sample_scene
 
 

@@ -1,4 +1,4 @@
-"""What runs look for beside scenes and captions: blurred scenes, tokens, DreamBoothed U-Nets."""
+"""Data of the runs in addition to ShapeScenes: blurred images, tokens, DreamBooth U-Nets."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from projects.shapescenes.generator.writer import MANIFEST
 from projects.shapescenes.tinysd.preparation import caption_images, prepare
 
 from .blur import write_blurred
-from .plan import Run
+from .run_plan import Run
 
-# Ten scenes in front of those that settings are chosen on; no config of the cross-domain runs has
-# so many labelled scenes that they are among them.
+# Ten scenes just before those that the settings were chosen on. The cross-domain configs have so
+# few labelled scenes that these are not among them.
 _IMAGES = 'images/training/training_00079?.png'
 _STEPS = 200
-# The sentences that the modifiers of the configs make of captions, without the caption.
+# The templates of the configs' modifiers, without the caption.
 _TOKENS = {
     'night': dict(token='<night>', initializer='photo', templates=('a dark {token} photo',)),
     'watercolor': dict(
@@ -33,41 +33,34 @@ _SKS = {'night': 'a photo at sks night', 'watercolor': 'a sks style painting'}
 
 
 def prepare_runs(runs: Sequence[Run], root: str | os.PathLike, workers: int = 0) -> None:
-    """Makes what these runs need and is not there yet.
+    """Write the data that runs read, unless they exist.
 
     Args:
         runs (Sequence[Run]): The runs.
         root (str | PathLike): Folder of the data.
-        workers (int): Processes that render scenes; 0 renders in this one.
+        workers (int): Processes that render scenes; 0 renders in the calling process.
 
     Raises:
-        RunError: If captioning or personalisation cannot be done.
-        FileExistsError: If ``root`` holds something else.
-        TaggerDataError: If NLTK's tagger is needed and not there.
-        Interrupted: If SIGINT or SIGTERM asked personalisation to stop; it continues next time.
+        RunError: If captioning or personalisation is impossible.
+        FileExistsError: If ``root`` holds other data.
+        TaggerDataError: If NLTK's tagger is needed and its data are missing.
+        Interrupted: If SIGINT or SIGTERM stopped personalisation; the next call continues it.
     """
     root = Path(root)
-    for domain, captions in _captions_of(runs).items():
-        prepare(root, [domain], workers=workers, captions=captions)
+    variants = [run.variant for run in runs]
+    texts = {variant.text for variant in variants}
+    prepare(root, ['day'], workers=workers, captions=('long', *sorted(texts & {'nouns', 'short'})))
+    for target in sorted({variant.target for variant in variants} - {'day'}):
+        prepare(root, [target], workers=workers, captions=('clean',))
     for sigma in sorted({run.blur for run in runs} - {0}):
         caption_images(write_blurred(root / 'day', sigma), 'long', root / 'captioner')
-    for target in sorted({run.target for run in runs if 'textual_inversion' in run.config}):
-        learn_token(root, target)
-    for target in sorted({run.target for run in runs if 'dreambooth' in run.config}):
-        tune_unet(root, target)
-
-
-def _captions_of(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """Caption files that runs read, by domain."""
-    names = {run.config.removeprefix('tadp_').removesuffix('_shapescenes') for run in runs}
-    found = {'day': ['long', *(kind for kind in ('short', 'nouns') if kind in names)]}
-    for target in sorted({run.target for run in runs} - {'day'}):
-        found[target] = ['clean']
-    return found
+    for modifier, make in (('textual_inversion', learn_token), ('dreambooth', tune_unet)):
+        for target in sorted({v.target for v in variants if v.modifier == modifier}):
+            make(root, target)
 
 
 def learn_token(root: Path, target: str, steps: int = _STEPS) -> None:
-    """Learns the token of a target domain from ten of its training images.
+    """Learn the token of a target domain from ten of its training images.
 
     Args:
         root (Path): Folder of the data.
@@ -82,14 +75,14 @@ def learn_token(root: Path, target: str, steps: int = _STEPS) -> None:
         **_TOKENS[target],
         out=str(out),
         steps=steps,
-        # Entries of TinySD's embeddings are larger than those of Stable Diffusion's.
+        # TinySD's embeddings have larger entries than Stable Diffusion's.
         learning_rate=2e-2,
     )
     personalize(TextualInversion, settings)
 
 
 def tune_unet(root: Path, target: str, steps: int = _STEPS) -> None:
-    """Tunes a U-Net to a target domain, with the same ten images.
+    """Tune a U-Net to a target domain by DreamBooth, with the same ten images.
 
     Args:
         root (Path): Folder of the data.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmtadp.utils.atomic_files import write_text
 
-from .plan import Run
+from .run_plan import Run
 
 DEFAULT_RESULTS = Path('projects/claims/results/results.jsonl')
 

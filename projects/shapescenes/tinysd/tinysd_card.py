@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.utils.atomic_files import write_json, write_text
 
-from .autoencoder import held_out_pictures, reconstruction_psnr
+from .autoencoder_stage import held_out_pictures, reconstruction_psnr
 from .denoiser import TIMESTEP_SHIFT
-from .evaluation import attention_shares, caption_losses, evaluation_figures
 from .pretraining import PretrainingSettings
-from .scenes import DOMAIN_SHARES
+from .pretraining_scenes import PRETRAINING_SHARES
+from .text_evaluation import attention_shares, caption_losses, evaluation_figures
 
 _CARD = """\
 # TinySD
@@ -70,7 +70,7 @@ The autoencoder gives pictures back with {psnr:.1f} dB.
 _STAGE = '| {name} | {steps:,} | {batch_size} | {hours:.2f} | {loss:.4f} ({unit}) |'
 
 
-def write_card(
+def write_tinysd_card(
     folder: Path, settings: PretrainingSettings, count: int, progress: Callable = iter
 ) -> None:
     """Tests a pipeline, and writes ``README.md`` and ``evaluation.json`` into its folder.
@@ -128,7 +128,7 @@ def _made(folder: Path, settings: PretrainingSettings) -> dict:
         **rows,
         parameters=sum(counts.values()),
         megabytes=sum(path.stat().st_size for path in parts.values()) / 1e6,
-        shares=', '.join(f'{share:.0%} {name}' for name, share in DOMAIN_SHARES.items()),
+        shares=', '.join(f'{share:.0%} {name}' for name, share in PRETRAINING_SHARES.items()),
         device=cores if settings.device == 'cpu' else torch.cuda.get_device_name(settings.device),
         torch=torch.__version__,
         diffusers=diffusers.__version__,
