@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from . import registered
 from .blur import blurred_name
 from .claims_settings import DEFAULT_DATA, ClaimsSettings
 from .run_plan import Run
@@ -76,7 +77,7 @@ def runner_config(run: Run, settings: ClaimsSettings) -> Config:
         repository's root on ``PYTHONPATH``.
     """
     config = experiment(run, settings)
-    config.custom_imports = dict(imports=['projects.claims.runs'], allow_failed_imports=False)
+    config.custom_imports = dict(imports=[registered.__name__], allow_failed_imports=False)
     if settings.data != DEFAULT_DATA:
         found = replace_prefix(config.to_dict(), DEFAULT_DATA, settings.data)
         config = Config(found, filename=config.filename)

@@ -32,7 +32,7 @@ class ConfusionBySize(BaseMetric):
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[dict]): Samples with ``gt_sem_seg`` and ``pred_sem_seg``, (1, H, W).
+            data_samples (Sequence[dict]): Have ``gt_sem_seg`` and ``pred_sem_seg``, (1, H, W).
         """
         count = len(self.dataset_meta['classes'])
         for sample in data_samples:
@@ -51,7 +51,7 @@ class ConfusionBySize(BaseMetric):
             results (list): Object size and confusion matrix of each image.
 
         Returns:
-            dict[str, list]: For each of :data:`SIZES`, pixels by true class, then by predicted class.
+            dict[str, list]: For each size, pixels by true class, then by predicted class.
         """
         order = np.argsort([area for area, _ in results], kind='stable')
         thirds = np.array_split(order, len(SIZES))

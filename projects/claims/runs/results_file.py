@@ -1,11 +1,11 @@
-"""The raw results file: one line of JSON for each finished run."""
+"""The results file: one line of JSON for each finished run."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from mmtadp.utils.atomic_files import write_text
+from mmtadp.utils.json_lines import JsonLines
 
 from .run_plan import Run
 
@@ -13,56 +13,37 @@ DEFAULT_RESULTS = Path('projects/claims/results/results.jsonl')
 
 
 class ResultsFile:
-    """Results of finished runs, which several processes may add to.
+    """Results of finished runs. Several processes may append to the file.
 
     Args:
-        path (str | Path): The file; it need not be there yet.
+        path (str | Path): The file; it need not exist.
     """
 
     def __init__(self, path: str | Path = DEFAULT_RESULTS) -> None:
         self.path = Path(path)
+        self._lines = JsonLines(path)
 
     def append(self, row: dict) -> None:
-        """Adds a run, in one write: a line is there whole, or not at all.
+        """Add the result of a run.
 
         Args:
-            row (dict): With ``key`` and ``fingerprint``, and whatever JSON can hold.
+            row (dict): JSON values, with ``key`` and ``fingerprint``.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = (json.dumps(row) + '\n').encode()
-        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            # What a power cut left of a line must not take the next one with it.
-            size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b'\n':
-                line = b'\n' + line
-            os.write(file, line)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        self._lines.append(row)
 
     def rows(self) -> dict[str, dict]:
-        """The last result of each run, by key, in the order of the keys."""
-        if not self.path.exists():
-            return {}
-        found = {}
-        for line in self.path.read_text().splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            found[row['key']] = row
-        return dict(sorted(found.items()))
+        """Return the last result of each run by key, in the order of the keys."""
+        return dict(sorted({row['key']: row for row in self._lines.read()}.items()))
 
     def set_aside(self, is_stale: Callable[[dict], bool], elsewhere: Path) -> list[str]:
-        """Moves results that no longer hold to another file, so that no table mixes them in.
+        """Move stale results to another file, so that tables do not use them.
 
         Args:
             is_stale (Callable): Takes a row.
-            elsewhere (Path): File that they are added to.
+            elsewhere (Path): File that stale rows are appended to.
 
         Returns:
-            list[str]: Keys of what was moved.
+            list[str]: Keys of the moved rows.
         """
         rows = self.rows().values()
         stale = [row for row in rows if is_stale(row)]
@@ -76,5 +57,5 @@ class ResultsFile:
 
 
 def run_of(row: dict) -> Run:
-    """The run that a row is the result of."""
+    """Return the run that a row is the result of."""
     return Run(row['config'], row['seed'], row['labelled'], row['blur'])

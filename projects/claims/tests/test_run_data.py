@@ -41,7 +41,7 @@ def test_unet(root):
     assert tuned.stat().st_mtime_ns == before
 
 
-def test_only_what_runs_need_is_made(claims_data, monkeypatch, tmp_path):
+def test_only_what_runs_need_is_made(monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(
         run_data,
@@ -60,16 +60,14 @@ def test_only_what_runs_need_is_made(claims_data, monkeypatch, tmp_path):
     assert calls == [('day', 'long')]
     calls.clear()
     prepare_runs([Run(f'tadp_{name}_shapescenes', 0) for name in ('nouns', 'short')], tmp_path)
-    assert calls == [('day', 'long', 'short', 'nouns')]
+    assert calls == [('day', 'long', 'nouns', 'short')]
     calls.clear()
-    prepare_runs(
-        [
-            Run('tadp_textual_inversion_shapescenes_day2night', 0),
-            Run('tadp_dreambooth_shapescenes_day2watercolor', 0),
-            Run('null_shapescenes', 0, blur=2),
-        ],
-        tmp_path,
-    )
+    runs = [
+        Run('tadp_textual_inversion_shapescenes_day2night', 0),
+        Run('tadp_dreambooth_shapescenes_day2watercolor', 0),
+        Run('null_shapescenes', 0, blur=2),
+    ]
+    prepare_runs(runs, tmp_path)
     assert calls == [
         ('day', 'long'),
         ('night', 'clean'),

@@ -1,9 +1,11 @@
+from mmengine.config import Config
+
 from projects.claims.report.paper import CLAIMS, ITEMS
-from projects.claims.runs.labels import LABELS
 from projects.claims.runs.run_plan import (
     CAPTIONS,
     NULL,
     ORACLE,
+    VARIANTS,
     Run,
     cross_domain_config,
     full_plan,
@@ -16,7 +18,7 @@ def test_all_configs_of_the_family_are_run(repository):
     family = {path.stem for path in (repository / 'projects/shapescenes/configs').glob('*.py')}
     planned = {run.config for run in full_plan()}
     assert planned == family and len(family) == 36
-    assert planned == set(LABELS)
+    assert planned == set(VARIANTS)
     assert {c.better for c in CLAIMS} | {c.worse for c in CLAIMS} <= planned
     assert {claim.item for claim in CLAIMS} == set(ITEMS)
 
@@ -47,10 +49,20 @@ def test_run():
     run = Run(CAPTIONS, 2, labelled=50, blur=3)
     assert run.key == 'tadp_shapescenes-50_labelled-blur3-seed2'
     assert run.trained == Run(CAPTIONS, 2, labelled=50) and Run(CAPTIONS, 2).trained.blur == 0
-    assert [Run(c, 0).task for c in ('null_shapescenes', 'null_shapescenes_depth')] == [
-        'segmentation',
-        'depth',
-    ]
-    assert Run('null_shapescenes_detection', 0).task == 'detection'
-    assert Run(cross_domain_config('simple', 'night'), 0).target == 'night'
-    assert Run(CAPTIONS, 0).target == 'day' and oracle_config(100, 100) == ORACLE
+
+
+def test_variants_are_what_the_configs_are(repository):
+    for config, variant in VARIANTS.items():
+        cfg = Config.fromfile(repository / 'projects/shapescenes/configs' / f'{config}.py')
+        types = {'EncoderDecoder': 'segmentation', 'DepthEstimator': 'depth'}
+        assert variant.task == types.get(cfg.model.type, 'detection')
+        assert cfg.test_dataloader.dataset.data_root.endswith(f'/{variant.target}')
+        transforms = {t.type: t for t in cfg.test_dataloader.dataset.pipeline}
+        assert ('mmtadp.OracleCaptionTransform' in transforms) == (variant.text == 'oracle')
+        source = transforms.get('mmtadp.CaptionLoadTransform')
+        assert (source is not None) == (variant.text in ('long', 'short', 'nouns'))
+        if source is not None:
+            kind = variant.text if variant.target == 'day' else 'clean'
+            assert source.ann_file.endswith(f'/{variant.target}/captions_{kind}.json')
+        is_modified = variant.modifier not in (None, 'null_modifier')
+        assert ('mmtadp.DomainModifier' in transforms) == is_modified

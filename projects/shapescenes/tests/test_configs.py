@@ -170,20 +170,18 @@ def check_unet(runner: Runner, place: Path | None) -> None:
 
 
 def check_training(runner: Runner) -> None:
-    """Losses are sound; the U-Net's rate is a multiple of the others', its norms do not decay."""
+    """Losses are sound; there is one learning rate, and norms do not decay."""
     (file,) = Path(runner.log_dir).glob('vis_data/scalars.json')
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     losses = [line['loss'] for line in lines if 'loss' in line]
     assert len(losses) == 2 and all(0 < loss < 10 for loss in losses)
     unet = {id(p): name for name, p in runner.model.backbone.unet.named_parameters()}
-    cfg = runner.cfg
-    rates = {True: cfg.lr * cfg.unet_lr_mult, False: cfg.lr}
-    decay = cfg.optim_wrapper.optimizer.weight_decay
+    decay = runner.cfg.optim_wrapper.optimizer.weight_decay
     decays = set()
     for group in runner.optim_wrapper.param_groups:
         (parameter,) = group['params']
         if parameter.requires_grad:
-            assert group['initial_lr'] == pytest.approx(rates[id(parameter) in unet])
+            assert group['initial_lr'] == pytest.approx(runner.cfg.lr)
             decays.add((('norm' in unet.get(id(parameter), 'weight')), group['weight_decay']))
     assert {(True, 0.0), (False, decay)} <= decays and (True, decay) not in decays
 

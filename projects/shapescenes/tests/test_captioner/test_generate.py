@@ -11,6 +11,7 @@ from PIL import Image
 from projects.shapescenes.captioner import LONG_MIN_NEW_TOKENS, CaptionerSettings, train_captioner
 from projects.shapescenes.captioner.domain_images import DomainPictures
 from projects.shapescenes.generator import scene_captions
+from projects.shapescenes.tinysd import pretraining_scenes
 from tests.utils.paths import REPOSITORY
 
 _COUNT = 3

@@ -237,7 +237,9 @@ def test_bad_arguments(tmp_path, change, message):
 
 
 def test_the_config_reads_it_with_stock_datasets(root, repository):
-    cfg = Config.fromfile(repository / 'configs' / '_base_' / 'datasets' / 'shapescenes.py')
+    cfg = Config.fromfile(
+        repository / 'projects/shapescenes/configs/_base_' / 'datasets' / 'shapescenes.py'
+    )
     assert tuple(cfg.metainfo.classes) == CLASSES
     assert len({tuple(colour) for colour in cfg.metainfo.palette}) == 25
     assert cfg.data_root == 'data/shapescenes/day'
