@@ -44,8 +44,8 @@ this page from the results file, [{raw}]({raw}); no measured number is typed by 
 captioner, not a usable method.
 - With the same seed, all variants of a task start from the same neck and heads, and train for \
 the same number of steps on the same images in the same order. No setting is tuned for a variant. \
-The shared settings were [chosen](../../docs/benchmarks.md#choice-of-the-settings) on the last 200 \
-training scenes with one seed; no figure of this page uses those scenes. The settings of \
+The shared settings were [chosen](../../docs/benchmarks.md#choice-of-the-settings) on the last \
+200 training scenes with one seed; no figure of this page uses those scenes. The settings of \
 personalisation (item 6) were set once and not tuned.
 - Items 4 to 6 were measured with one seed first. Each cell gives its number of seeds.
 

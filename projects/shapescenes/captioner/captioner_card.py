@@ -1,4 +1,4 @@
-"""The model card of a trained captioner."""
+"""The model card of the captioner."""
 
 import dataclasses
 import json
@@ -12,32 +12,32 @@ from safetensors.torch import load_file
 
 from mmtadp.utils.atomic_files import write_json, write_text
 
-from .captioner_training import CaptionerSettings
+from .captioner_settings import CaptionerSettings
 from .name_scores import LENGTHS, NameScores, captioner_scores, true_scores
 
 _INTRODUCTION = """\
 # Captioner of ShapeScenes
 
-Says what is in a picture of a generated scene, from its pixels alone, as BLIP-2 does for
-photographs. `tools/captions/generate.py --model` takes this folder. It gives short captions, and
-long ones with `--min-new-tokens {long}`; neither names the domain.
+A model that writes a caption of a generated scene from its pixels alone, as BLIP-2 does for
+photographs. Use the folder with `tools/captions/generate.py --model`. Captions are short, or long
+with `--min-new-tokens {long}`. They never name the domain.
 
 {parameters:,} parameters ({encoder:,} of a ResNet and a ViT, {decoder:,} of a GPT-2),
-{megabytes:.1f} MB in half precision. `projects/shapescenes/tools/train_captioner.py` trained it and wrote
-this page.
+{megabytes:.1f} MB in half precision. `projects/shapescenes/tools/train_captioner.py` trained it
+and wrote this page.
 
 ## Training
 
-{steps:,} steps of {batch_size} pictures from {scenes:,} captioned scenes
-({shares}), which no dataset of ShapeScenes shows,
+{steps:,} steps of {batch_size} images from {scenes:,} captioned scenes
+({shares}) that no ShapeScenes dataset holds,
 mirrored at random. Cross entropy of the next word at the end: {loss:.3f} nats. Torch {torch},
 transformers {transformers}.
 
 ## Class names on {count} held-out scenes
 
-Share of the classes named that are in the scene (precision) and of the classes in the scene that
-are named (recall), ± the standard error over scenes. The last two lines are of captions written
-from the scenes themselves, which is the most that a captioner can reach.
+Precision is the share of the named classes that are in the scene; recall is the share of the
+classes in the scene that are named; ± is the standard error over scenes. The last two rows are
+captions written from the scenes, an upper bound for a captioner.
 
 | domain | captions | words | precision | recall |
 | --- | --- | --- | --- | --- |
@@ -47,12 +47,12 @@ from the scenes themselves, which is the most that a captioner can reach.
 def write_captioner_card(
     folder: Path, settings: CaptionerSettings, count: int, progress: Callable = iter
 ) -> None:
-    """Tests a captioner, and writes ``README.md`` and ``scores.json`` into its folder.
+    """Evaluate a captioner, and write ``README.md`` and ``scores.json`` into its folder.
 
     Args:
-        folder (Path): As :func:`.train_captioner` returns it.
-        settings (CaptionerSettings): How it was trained.
-        count (int): Held-out scenes; the same in each domain.
+        folder (Path): Result of :func:`.train_captioner`.
+        settings (CaptionerSettings): Settings of the run.
+        count (int): Number of held-out scenes; all domains show the same.
         progress (Callable): Wraps the loop over batches.
     """
     scores = {

@@ -1,4 +1,4 @@
-"""What the captioner learns from and is tested on: scenes of their own for each domain."""
+"""The captioner's training and test data: other scenes in each domain."""
 
 from pathlib import Path
 
@@ -7,21 +7,21 @@ import numpy as np
 from projects.shapescenes.generator import DOMAINS, Scene, render_scene
 from projects.shapescenes.tinysd import pretraining_scenes as pretraining
 
-# More than one domain will have, and few enough that no domain reaches the held-out scenes.
+# More scenes than a domain has, and so few that no domain reaches the held-out scenes.
 _DOMAIN_STRIDE = 1_000_000
 
 
-class DomainPictures(pretraining.ScenePictures):
-    """Scenes in one domain, none of which another domain shows.
+class DomainImages(pretraining.SceneImages):
+    """Images of scenes in one domain; no two domains share a scene.
 
-    They are TinySD's pretraining scenes, so no dataset of ShapeScenes shows them.
+    The scenes are TinySD's pretraining scenes, which no ShapeScenes dataset holds.
 
     Args:
-        folder (Path): Where pictures are kept.
+        folder (Path): Folder of the image files.
         domain (str): The domain.
-        count (int): How many.
+        count (int): Number of images.
         size (int): Height and width in pixels.
-        workers (int): Processes that draw; 0 draws in this one.
+        workers (int): Processes that render; 0 renders in the calling process.
     """
 
     def __init__(self, folder: Path, domain: str, count: int, size: int, workers: int = 0) -> None:
@@ -29,7 +29,7 @@ class DomainPictures(pretraining.ScenePictures):
         super().__init__(folder / domain, count, size, workers, self._draw_in_domain)
 
     def scene(self, index: int) -> Scene:
-        """What picture ``index`` shows."""
+        """Return the scene of an image."""
         return pretraining.pretraining_scene(self._number(index))
 
     def _number(self, index: int) -> int:
@@ -40,10 +40,10 @@ class DomainPictures(pretraining.ScenePictures):
 
 
 def draw(scene: Scene, domain: str, size: int) -> np.ndarray:
-    """A scene in a domain, (size, size, 3) uint8 RGB."""
+    """Render a scene in a domain, (size, size, 3) uint8 RGB."""
     return render_scene(scene, size, domain).image
 
 
 def held_out_scene(index: int) -> Scene:
-    """A scene that neither the captioner nor TinySD has learned from."""
+    """Return a scene that neither the captioner nor TinySD is trained on."""
     return pretraining.pretraining_scene(pretraining.HELD_OUT + index)

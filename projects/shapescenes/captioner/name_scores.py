@@ -1,4 +1,4 @@
-"""How right captions are: precision and recall of the class names in them."""
+"""Evaluate captions: precision and recall of their class names."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Score:
-    """A share, and its standard error."""
+    """A share and its standard error."""
 
     value: float
     error: float
@@ -34,12 +34,12 @@ class Score:
 
 @dataclass(frozen=True)
 class NameScores:
-    """Precision and recall of the classes that captions name.
+    """Precision and recall of the class names in captions.
 
     Attributes:
-        precision (Score): Share of the classes named that are in the scene.
+        precision (Score): Share of the named classes that are in the scene.
         recall (Score): Share of the classes in the scene that are named.
-        words (float): Words of a caption, on average.
+        words (float): Mean number of words of a caption.
     """
 
     precision: Score
@@ -48,10 +48,10 @@ class NameScores:
 
 
 def score_captions(captions: Sequence[str], scenes: Sequence[Scene]) -> NameScores:
-    """Scores captions against what is in the scenes.
+    """Compare the class names in captions with the classes in the scenes.
 
-    A class counts once per scene. Shares are of all classes of all scenes; their standard errors
-    come from drawing the scenes anew 1,000 times.
+    A class counts once per scene. Shares are over all classes of all scenes; their standard errors
+    are bootstrap estimates from 1,000 resamples of the scenes.
 
     Args:
         captions (Sequence[str]): One for each scene.
@@ -60,9 +60,9 @@ def score_captions(captions: Sequence[str], scenes: Sequence[Scene]) -> NameScor
     named = [_words(caption) & set(OBJECT_CLASSES) for caption in captions]
     present = [{obj.name for obj in scene.objects} for scene in scenes]
     right = np.array([len(a & b) for a, b in zip(named, present, strict=True)])
-    draws = np.random.RandomState(0).randint(len(scenes), size=(_RESAMPLES, len(scenes)))
+    resamples = np.random.RandomState(0).randint(len(scenes), size=(_RESAMPLES, len(scenes)))
     precision, recall = (
-        _share(right, np.array([len(names) for names in of]), draws) for of in (named, present)
+        _share(right, np.array([len(names) for names in of]), resamples) for of in (named, present)
     )
     words = np.mean([len(caption.split()) for caption in captions])
     return NameScores(precision, recall, float(words))
@@ -72,19 +72,19 @@ def _words(caption: str) -> set[str]:
     return set(caption.replace(',', ' ').split())
 
 
-def _share(part: np.ndarray, whole: np.ndarray, draws: np.ndarray) -> Score:
-    resampled = part[draws].sum(axis=1) / np.maximum(whole[draws].sum(axis=1), 1)
+def _share(part: np.ndarray, whole: np.ndarray, resamples: np.ndarray) -> Score:
+    resampled = part[resamples].sum(axis=1) / np.maximum(whole[resamples].sum(axis=1), 1)
     return Score(float(part.sum() / max(whole.sum(), 1)), float(resampled.std()))
 
 
 def true_scores(count: int) -> dict[str, NameScores]:
-    """Scores of the captions that come from the scenes: the most that a captioner can have.
+    """Return the scores of captions written from the scenes, an upper bound for a captioner.
 
     Args:
-        count (int): Held-out scenes.
+        count (int): Number of held-out scenes.
 
     Returns:
-        dict[str, NameScores]: By length.
+        dict[str, NameScores]: Scores by length.
     """
     scenes = [held_out_scene(index) for index in range(count)]
     captions = zip(*map(scene_captions, scenes))
@@ -98,20 +98,20 @@ def captioner_scores(
     device: str = 'cpu',
     progress: Callable = iter,
 ) -> dict[str, dict[str, NameScores]]:
-    """Scores of a captioner, which sees the pictures alone.
+    """Evaluate a captioner on images of held-out scenes.
 
     Args:
-        folder (str | Path): As ``tools/captions/generate.py --model`` takes it.
-        count (int): Held-out scenes; the same in each domain.
+        folder (str | Path): Folder of the captioner.
+        count (int): Number of held-out scenes; all domains show the same.
         domains (Iterable[str]): Domains of ShapeScenes.
-        device (str): Where to run.
+        device (str): Device of the model.
         progress (Callable): Wraps the loop over batches.
 
     Returns:
-        dict[str, dict[str, NameScores]]: By domain and length.
+        dict[str, dict[str, NameScores]]: Scores by domain and length.
 
     Raises:
-        CaptioningError: If it cannot be loaded.
+        CaptioningError: If the captioner cannot be loaded.
     """
     captioner = Captioner.load(str(folder), device=device)
     scenes = [held_out_scene(index) for index in range(count)]

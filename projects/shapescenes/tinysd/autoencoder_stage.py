@@ -1,4 +1,4 @@
-"""First stage: an autoencoder of factor 8, trained to give pictures back."""
+"""First stage: train an autoencoder of factor 8 to reconstruct images."""
 
 import numpy as np
 import torch
@@ -10,31 +10,31 @@ from mmtadp.personalization.images import grid, to_images
 from mmtadp.utils.atomic_files import write_file
 
 from .initial_autoencoder import build_autoencoder
-from .pretraining_scenes import HELD_OUT, ScenePictures, draw_picture
+from .pretraining_scenes import HELD_OUT, SceneImages, draw_image
 from .stage import Stage
 
-# As of latent diffusion's own autoencoders: latents keep a scale, and hardly anything else.
+# As in latent diffusion: large enough to fix the scale of the latents, and no larger.
 _KL_WEIGHT = 1e-6
 _NUM_SHOWN = 8
 
 
 class Autoencoder(Stage):
-    """Trains encoder and decoder together, with the L1 loss of pixels.
+    """Train encoder and decoder with the L1 loss of pixels.
 
-    The encoder starts from :func:`build_autoencoder`'s principal components, so its latents mean
-    something from the first step on.
+    The encoder starts from principal components (:func:`.build_autoencoder`), so its latents are
+    useful from the first step.
 
     Args:
-        pictures (ScenePictures): What to give back.
-        batch_size (int): Pictures of a step.
+        images (SceneImages): Training images.
+        batch_size (int): Images per step.
         learning_rate (float): See :class:`.Stage`.
         seed (int): See :class:`.Stage`.
-        device (str): Where to train.
+        device (str): Device of the training.
     """
 
     def __init__(
         self,
-        pictures: ScenePictures,
+        images: SceneImages,
         batch_size: int,
         learning_rate: float,
         seed: int,
@@ -44,23 +44,23 @@ class Autoencoder(Stage):
             torch.manual_seed(seed)
             vae = build_autoencoder().to(device)
         settings = dict(
-            pictures=len(pictures),
-            size=pictures.size,
+            images=len(images),
+            size=images.size,
             batch_size=batch_size,
             learning_rate=learning_rate,
             seed=seed,
         )
         super().__init__(vae.train(), settings, learning_rate, seed)
-        self.pictures, self.batch_size = pictures, batch_size
+        self.images, self.batch_size = images, batch_size
 
     def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """L1 in units of [-1, 1], and what keeps the posterior from a point, weighted."""
-        numbers = torch.randint(len(self.pictures), (self.batch_size,), generator=generator)
+        """Return the L1 loss of pixels in [-1, 1] and the weighted KL divergence."""
+        numbers = torch.randint(len(self.images), (self.batch_size,), generator=generator)
         flips = torch.rand(self.batch_size, generator=generator) < 0.5
         images = to_tensor(
             np.stack(
                 [
-                    self.pictures[n][:, ::-1] if f else self.pictures[n]
+                    self.images[n][:, ::-1] if f else self.images[n]
                     for n, f in zip(numbers.tolist(), flips.tolist())
                 ]
             )
@@ -72,35 +72,34 @@ class Autoencoder(Stage):
 
     @torch.no_grad()
     def show(self, path) -> None:
-        """Held-out pictures, and below each what comes back."""
-        images = held_out_pictures(_NUM_SHOWN, self.pictures.size).to(self.device)
+        """Write held-out images, and their reconstructions below them."""
+        images = held_out_images(_NUM_SHOWN, self.images.size).to(self.device)
         vae = self.average.module
         decoded = vae.decode(vae.encode(images).latent_dist.mode()).sample
-        sheet = grid([*to_images(images), *to_images(decoded)], _NUM_SHOWN)
-        write_file(path, sheet.save)
+        write_file(path, grid([*to_images(images), *to_images(decoded)], _NUM_SHOWN).save)
 
     @torch.no_grad()
     def result(self) -> AutoencoderKL:
-        """The averaged autoencoder; its scaled latents have unit standard deviation."""
+        """Return the averaged autoencoder; its scaled latents have unit standard deviation."""
         vae: AutoencoderKL = self.average.module.eval()
-        images = held_out_pictures(64, self.pictures.size).to(self.device)
+        images = held_out_images(64, self.images.size).to(self.device)
         std = vae.encode(images).latent_dist.mode().std().item()
         vae.register_to_config(scaling_factor=round(1 / std, 5))
         return vae.requires_grad_(False)
 
 
-def to_tensor(pictures: np.ndarray) -> Tensor:
-    """(N, H, W, 3) uint8 to (N, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2) / 127.5 - 1
+def to_tensor(images: np.ndarray) -> Tensor:
+    """Convert (N, H, W, 3) uint8 to (N, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
-def held_out_pictures(count: int, size: int) -> Tensor:
-    """Pictures that no stage is trained on, (count, 3, size, size) in [-1, 1]."""
-    return to_tensor(np.stack([draw_picture(HELD_OUT + i, size) for i in range(count)]))
+def held_out_images(count: int, size: int) -> Tensor:
+    """Return images that no stage is trained on, (count, 3, size, size) in [-1, 1]."""
+    return to_tensor(np.stack([draw_image(HELD_OUT + i, size) for i in range(count)]))
 
 
 @torch.no_grad()
 def reconstruction_psnr(vae: AutoencoderKL, images: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures (N, 3, H, W) in [-1, 1] that came back."""
+    """Return the PSNR, in dB, of the reconstructions of images (N, 3, H, W) in [-1, 1]."""
     decoded = vae.decode(vae.encode(images).latent_dist.mode()).sample.clamp(-1, 1)
     return (10 * torch.log10(4 / F.mse_loss(decoded, images))).item()

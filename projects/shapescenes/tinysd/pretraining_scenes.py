@@ -1,4 +1,4 @@
-"""What TinySD learns from: scenes of its own, each drawn in one domain and said in words."""
+"""TinySD's training data: scenes of its own, each in one domain, with varied captions."""
 
 import functools
 import multiprocessing
@@ -13,15 +13,15 @@ from projects.shapescenes.generator import render_scene, sample_scene, scene_cap
 from projects.shapescenes.generator.captions import article
 from projects.shapescenes.generator.scene import RandomStream, Scene
 
-# Scenes of a seed of two numbers, which no dataset holds: theirs have three.
+# A seed of two numbers: scenes of datasets have three, so no dataset holds these scenes.
 _SCENE_SEED = 1730
 HELD_OUT = 10_000_000
-"""Index of the first scene that training never sees."""
+"""Index of the first scene that training never uses."""
 
 _CHUNK = 500
 
 PRETRAINING_SHARES = {'day': 0.55, 'night': 0.15, 'watercolor': 0.15, 'comic': 0.15}
-"""Share of the scenes that are drawn in each domain."""
+"""Share of the scenes in each domain."""
 
 PHRASES: dict[str, tuple[str, ...]] = {
     'day': ('a photo of {}', 'a day photo of {}', 'a bright photo of {}', '{}'),
@@ -33,18 +33,21 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     'comic': ('a comic style painting of {}', 'a comic drawing of {}', 'a cartoon of {}'),
 }
-"""How captions name the domain."""
+"""Templates by which captions name the domain.
+
+The shipped weights were trained on these words, both spellings of watercolour among them.
+"""
 
 
 @functools.cache
 def pretraining_scene(index: int) -> Scene:
-    """The scene of a number; no dataset of ShapeScenes shows it."""
+    """Return the scene of an index; no ShapeScenes dataset holds it."""
     return sample_scene(_SCENE_SEED, index)
 
 
 def scene_domain(index: int) -> str:
-    """The domain that the scene of a number is drawn in, by :data:`PRETRAINING_SHARES`."""
-    # A stream that neither scenes nor captions nor pictures draw from.
+    """Return the domain of a scene, distributed as :data:`PRETRAINING_SHARES`."""
+    # A stream that neither scenes nor captions nor images use.
     value = RandomStream(_SCENE_SEED, index, 5).uniform()
     for domain, share in PRETRAINING_SHARES.items():
         value -= share
@@ -54,15 +57,15 @@ def scene_domain(index: int) -> str:
 
 
 def word_scene(scene: Scene, domain: str, stream: RandomStream) -> str:
-    """A caption of a scene, as captions of pictures in the wild are: of many kinds.
+    """Return a caption of a scene, of a random kind.
 
-    Half are long, a quarter short, a quarter just name some of the objects in any order; of three
-    quarters of each the domain is named.
+    Half of the captions are long, a quarter short, and a quarter names some of the objects in
+    random order. Three quarters of each kind name the domain.
 
     Args:
         scene (Scene): The scene.
-        domain (str): What it is drawn in.
-        stream (RandomStream): Decides; the same stream, the same caption.
+        domain (str): Domain of the image.
+        stream (RandomStream): Source of randomness.
     """
     long, short = scene_captions(scene)
     kind = stream.uniform()
@@ -79,16 +82,17 @@ def word_scene(scene: Scene, domain: str, stream: RandomStream) -> str:
     return stream.pick(PHRASES[domain]).format(caption) if stream.uniform() < 0.75 else caption
 
 
-class ScenePictures:
-    """Pictures of many scenes, drawn once and kept on disk.
+class SceneImages:
+    """Images of many scenes, rendered once and kept on disk.
 
     Args:
-        folder (Path): Where they are kept, in files of 500 scenes. What is missing is drawn, so
-            an interruption loses one file's worth.
-        count (int): How many.
+        folder (Path): Folder of the files, each of 500 scenes. Missing files are rendered, so an
+            interruption loses at most one file.
+        count (int): Number of images.
         size (int): Height and width in pixels.
-        workers (int): Processes that draw; 0 draws in this one.
-        draw (Callable): RandomStream one, given its number and the size, as (size, size, 3) uint8 RGB.
+        workers (int): Processes that render; 0 renders in the calling process.
+        draw (Callable): Renders an image, given index and size, as (size, size, 3) uint8 RGB.
+            Defaults to :func:`draw_image`.
     """
 
     def __init__(
@@ -100,10 +104,10 @@ class ScenePictures:
         draw: Callable[[int, int], np.ndarray] | None = None,
     ) -> None:
         self.folder, self.count, self.size = folder, count, size
-        self._draw_picture = draw or draw_picture
+        self._draw_image = draw or draw_image
         starts = range(0, count, _CHUNK)
         todo = [start for start in starts if not self._path(start).exists()]
-        bar = tqdm(total=len(todo) * _CHUNK, desc='drawing scenes', unit='scene')
+        bar = tqdm(total=len(todo) * _CHUNK, desc='rendering scenes', unit='scene')
         if workers and todo:
             # Not forked: OpenMP and OpenCV threads do not survive a fork.
             with multiprocessing.get_context('spawn').Pool(workers) as pool:
@@ -120,19 +124,19 @@ class ScenePictures:
         return self.count
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """(size, size, 3), uint8 RGB."""
+        """Return an image (size, size, 3), uint8 RGB."""
         return self._chunks[index // _CHUNK][index % _CHUNK]
 
     def _path(self, start: int) -> Path:
-        return self.folder / f'pictures_{self.size}_{start:06d}.npy'
+        return self.folder / f'images_{self.size}_{start:06d}.npy'
 
     def _draw(self, start: int) -> None:
-        pictures = np.stack(
-            [self._draw_picture(index, self.size) for index in range(start, start + _CHUNK)]
+        images = np.stack(
+            [self._draw_image(index, self.size) for index in range(start, start + _CHUNK)]
         )
-        write_file(self._path(start), lambda path: np.save(path, pictures))
+        write_file(self._path(start), lambda path: np.save(path, images))
 
 
-def draw_picture(index: int, size: int) -> np.ndarray:
-    """The scene of a number in its domain, (size, size, 3) uint8 RGB."""
+def draw_image(index: int, size: int) -> np.ndarray:
+    """Return the image of a pretraining scene in its domain, (size, size, 3) uint8 RGB."""
     return render_scene(pretraining_scene(index), size, scene_domain(index)).image

@@ -1,23 +1,21 @@
-"""What the command lines of the trainings have in common."""
+"""Command-line arguments that the trainings share."""
 
 import argparse
 import dataclasses
-
-import torch
 
 
 def add_run_arguments(
     parser: argparse.ArgumentParser, settings: type, texts: dict[str, str]
 ) -> None:
-    """Adds where a run is kept, on what it runs, and fields of its settings.
+    """Add the arguments of a run: its folder, its device and fields of its settings.
 
     Args:
-        parser (ArgumentParser): What they are added to.
-        settings (type): A dataclass with a default for each of those fields.
-        texts (dict[str, str]): What to say of each field.
+        parser (ArgumentParser): The parser.
+        settings (type): Dataclass of the settings, with a default for each of these fields.
+        texts (dict[str, str]): Help text of each field.
     """
     default = {field.name: field.default for field in dataclasses.fields(settings)}
-    parser.add_argument('--out', required=True, metavar='FOLDER', help='where the run is kept')
+    parser.add_argument('--out', required=True, metavar='FOLDER', help='folder of the run')
     for name, text in texts.items():
         parser.add_argument(
             '--' + name.replace('_', '-'),
@@ -29,11 +27,14 @@ def add_run_arguments(
         '--mixed-precision',
         choices=('no', 'bf16'),
         default='no',
-        help='of all but the autoencoder (default: no)',
+        help='precision of all parts but the autoencoder (default: no)',
     )
-    parser.add_argument(
-        '--device',
-        default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='where to train (default: a GPU where there is one)',
-    )
-    parser.add_argument('--overwrite', action='store_true', help='forget an earlier run in --out')
+    parser.add_argument('--device', help='default: a GPU if there is one, otherwise the CPU')
+    parser.add_argument('--overwrite', action='store_true', help='discard an earlier run in --out')
+
+
+def default_device() -> str:
+    """Return ``cuda`` if there is a GPU, otherwise ``cpu``."""
+    import torch  # Takes seconds, which --help does without.
+
+    return 'cuda' if torch.cuda.is_available() else 'cpu'

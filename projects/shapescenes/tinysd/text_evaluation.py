@@ -1,4 +1,4 @@
-"""Has the text been learned? Denoising losses by caption, and where words are attended to."""
+"""Measure what a model has learned from text: denoising losses by caption, and attention."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _BATCH_SIZE = 50
 
 @dataclass(frozen=True)
 class CaptionLosses:
-    """Denoising losses of held-out scenes under three kinds of captions.
+    """Denoising losses of held-out scenes with three kinds of captions.
 
     Attributes:
         losses (Tensor): (S, N, 3), by seed, scene and :data:`CAPTION_KINDS`: the scene's own long
@@ -33,17 +33,17 @@ class CaptionLosses:
 
     @property
     def means(self) -> dict[str, float]:
-        """Mean loss of each kind."""
+        """Mean loss of each kind of caption."""
         return dict(zip(CAPTION_KINDS, self.losses.mean(dim=(0, 1)).tolist()))
 
     def difference(self, kind: str, other: str) -> tuple[float, float]:
-        """How much more the loss is under ``kind`` than under ``other``.
+        """Return the difference of the losses with captions ``kind`` and ``other``.
 
         Returns:
-            tuple[float, float]: Mean over the seeds, and their spread (standard deviation).
+            tuple[float, float]: Mean and standard deviation over the seeds.
         """
-        of = CAPTION_KINDS.index
-        by_seed = (self.losses[..., of(kind)] - self.losses[..., of(other)]).mean(dim=1)
+        first, second = map(CAPTION_KINDS.index, (kind, other))
+        by_seed = (self.losses[..., first] - self.losses[..., second]).mean(dim=1)
         return by_seed.mean().item(), by_seed.std().item()
 
 
@@ -57,19 +57,19 @@ def caption_losses(
     device: str = 'cpu',
     progress: Callable = iter,
 ) -> CaptionLosses:
-    """Losses of scenes by day that pretraining never saw.
+    """Measure denoising losses of held-out scenes by day.
 
     Args:
         pretrained (str): A diffusers folder.
-        count (int): Scenes.
-        draws (int): Timesteps of each scene, one in each of as many equal parts of the schedule.
-        seeds (int): Sets of noise and timesteps; they are the same for all kinds of captions.
+        count (int): Number of scenes.
+        draws (int): Noise samples per scene, at timesteps in as many equal parts of the schedule.
+        seeds (int): Number of sets of noise and timesteps, which all kinds of captions share.
         size (int): Height and width in pixels.
-        device (str): Where to run.
+        device (str): Device of the model.
         progress (Callable): Wraps the loop over batches.
 
     Raises:
-        RunError: If it cannot be loaded.
+        RunError: If the model cannot be loaded.
     """
     model, scheduler = load_model(pretrained, None)
     encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=2 * count)
@@ -78,7 +78,7 @@ def caption_losses(
     losses = torch.zeros(seeds, count, len(CAPTION_KINDS))
     for start in progress(range(0, count, _BATCH_SIZE)):
         rows = range(start, min(start + _BATCH_SIZE, count))
-        images = torch.cat([_picture(row, size) for row in rows]).to(device)
+        images = torch.cat([_image(row, size) for row in rows]).to(device)
         latents = encode_images(vae, images, torch.zeros(1, device=device))
         own, null, next_ = (
             encoder(texts).to(device)
@@ -106,14 +106,13 @@ def caption_losses(
 
 @dataclass(frozen=True)
 class AttentionShares:
-    """Where the words of objects are attended to.
+    """Attention to words that name objects.
 
     Attributes:
-        mass (Tensor): (M,) for each object of each scene the share of its word's attention that
-            lies inside its mask.
-        area (Tensor): (M,) the share of the picture that the mask covers: the share that even
-            attention would have.
-        scenes (int): Scenes.
+        mass (Tensor): (M,), for each object the share of its word's attention inside its mask.
+        area (Tensor): (M,), the share of the image that the mask covers, which is the mass of
+            uniform attention.
+        scenes (int): Number of scenes.
     """
 
     mass: Tensor
@@ -122,7 +121,7 @@ class AttentionShares:
 
     @property
     def ratio(self) -> float:
-        """Mean mass over mean area; 1 for words that are attended to anywhere."""
+        """Mean mass divided by mean area; 1 for uniform attention."""
         return (self.mass.mean() / self.area.mean()).item()
 
 
@@ -134,13 +133,13 @@ def attention_shares(
     device: str = 'cpu',
     progress: Callable = iter,
 ) -> AttentionShares:
-    """Attention of the backbone's maps to words that name one object of the scene.
+    """Measure the attention to words that name exactly one object of the scene.
 
     Args:
         pretrained (str): A diffusers folder.
-        count (int): Held-out scenes by day, captioned by their long captions.
+        count (int): Number of held-out scenes by day; their long captions are the prompts.
         size (int): Height and width in pixels.
-        device (str): Where to run.
+        device (str): Device of the model.
         progress (Callable): Wraps the loop over scenes.
     """
     backbone = TADPUNetBackbone(pretrained, prompt=dict(type='CaptionPrompt')).to(device).eval()
@@ -165,7 +164,7 @@ def attention_shares(
 
 
 def evaluation_figures(losses: CaptionLosses, shares: AttentionShares) -> dict:
-    """What was measured, of JSON types."""
+    """Return the measurements as JSON values."""
     seeds, scenes, _ = losses.losses.shape
     gain, gain_spread = losses.difference('none', 'right')
     harm, harm_spread = losses.difference('wrong', 'none')
@@ -183,11 +182,11 @@ def evaluation_figures(losses: CaptionLosses, shares: AttentionShares) -> dict:
 
 
 def long_caption(index: int) -> str:
-    """The long caption of a held-out scene."""
+    """Return the long caption of a held-out scene."""
     return scene_captions(pretraining_scene(HELD_OUT + index))[0]
 
 
-def _picture(index: int, size: int) -> Tensor:
-    """A held-out scene by day, (1, 3, size, size) in [-1, 1]."""
+def _image(index: int, size: int) -> Tensor:
+    """Return a held-out scene by day, (1, 3, size, size) in [-1, 1]."""
     rendering = render_scene(pretraining_scene(HELD_OUT + index), size, 'day')
     return to_tensor(rendering.image[None])

@@ -1,4 +1,4 @@
-"""The model card of a pretrained pipeline."""
+"""The model card of TinySD."""
 
 import json
 import math
@@ -13,57 +13,57 @@ from safetensors.torch import load_file
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.utils.atomic_files import write_json, write_text
 
-from .autoencoder_stage import held_out_pictures, reconstruction_psnr
+from .autoencoder_stage import held_out_images, reconstruction_psnr
 from .denoiser import TIMESTEP_SHIFT
-from .pretraining import PretrainingSettings
 from .pretraining_scenes import PRETRAINING_SHARES
+from .pretraining_settings import PretrainingSettings
 from .text_evaluation import attention_shares, caption_losses, evaluation_figures
 
 _CARD = """\
 # TinySD
 
-A small latent diffusion model of ShapeScenes, of the parts and in the layout of Stable
-Diffusion 1.x: whatever takes a diffusers folder takes this one. It draws generated scenes of
-{size} × {size} pixels from words, and knows nothing else.
+A small latent diffusion model of ShapeScenes, with the parts and the folder layout of Stable
+Diffusion 1.x: any code that loads a diffusers folder loads this one. It generates scenes of
+{size} × {size} pixels from text. It knows ShapeScenes only.
 
-![Pictures drawn from prompts](samples.png)
+![Images generated from prompts](samples.png)
 
 {parameters:,} parameters (U-Net {unet:,}, text encoder {text_encoder:,}, autoencoder {vae:,}),
-{megabytes:.1f} MB in half precision. `projects/shapescenes/tools/pretrain.py` pretrained it and wrote this page;
-nothing of it comes from any other model.
+{megabytes:.1f} MB in half precision. All weights were trained from scratch by
+`projects/shapescenes/tools/pretrain.py`, which also wrote this page.
 
 ## Training
 
-{scenes:,} scenes ({shares}), which no
-dataset of ShapeScenes shows, mirrored at random, with captions made from the scenes:
-half of them long, a quarter short, a quarter a list of some of the objects; three quarters of all
-name the domain. One in ten is dropped.
+{scenes:,} scenes ({shares}) that no ShapeScenes dataset holds,
+mirrored at random, with captions written from the scenes: half of them long, a quarter short, a
+quarter a list of some objects. Three quarters name the domain. One caption in ten is replaced by
+the empty caption.
 
 | stage | steps | batch | hours on {device} | loss at the end |
 | --- | --- | --- | --- | --- |
 {autoencoder_row}
 {denoiser_row}
 
-Latent diffusion's loss of the predicted noise, with high noise drawn more often (a
-shift of {timestep_shift:g}). AdamW, weights averaged over about a thousand steps. Torch {torch},
+The second stage uses latent diffusion's noise prediction loss, with timesteps shifted towards high
+noise (shift {timestep_shift:g}). AdamW, weights averaged over about a thousand steps. Torch {torch},
 diffusers {diffusers}, transformers {transformers}.
 
-## What it has learned
+## Evaluation
 
-Measured by `projects/shapescenes/tools/evaluate.py` on {count} held-out scenes by day; the spread is over
-{seeds} draws of noise.
+Measured by `projects/shapescenes/tools/evaluate.py` on {count} held-out scenes by day; ± is the
+standard deviation over {seeds} sets of noise.
 
-| denoising loss under | |
+| caption | denoising loss |
 | --- | --- |
-| the scene's own caption | {right:.5f} |
-| no caption | {none:.5f}, {gain:+.5f} ± {gain_spread:.5f} against its own |
-| another scene's caption | {wrong:.5f}, {harm:+.5f} ± {harm_spread:.5f} against none |
+| the scene's own | {right:.5f} |
+| empty | {none:.5f}, {gain:+.5f} ± {gain_spread:.5f} against its own |
+| another scene's | {wrong:.5f}, {harm:+.5f} ± {harm_spread:.5f} against the empty caption |
 
 {mass:.1%} of the attention to a word that names an object lies on that object, which covers
-{area:.1%} of the picture: {ratio:.2f} times an even share ({objects} objects; the maps that
-TADP uses).
+{area:.1%} of the image: {ratio:.2f} times uniform attention ({objects} objects; the attention maps
+that TADP uses).
 
-The autoencoder gives pictures back with {psnr:.1f} dB.
+The autoencoder reconstructs images with a PSNR of {psnr:.1f} dB.
 """
 
 
@@ -73,12 +73,12 @@ _STAGE = '| {name} | {steps:,} | {batch_size} | {hours:.2f} | {loss:.4f} ({unit}
 def write_tinysd_card(
     folder: Path, settings: PretrainingSettings, count: int, progress: Callable = iter
 ) -> None:
-    """Tests a pipeline, and writes ``README.md`` and ``evaluation.json`` into its folder.
+    """Evaluate a pipeline, and write ``README.md`` and ``evaluation.json`` into its folder.
 
     Args:
-        folder (Path): As :func:`.pretrain` returns it.
-        settings (PretrainingSettings): How it was made.
-        count (int): Held-out scenes.
+        folder (Path): Result of :func:`.pretrain`.
+        settings (PretrainingSettings): Settings of the run.
+        count (int): Number of held-out scenes.
         progress (Callable): Wraps the loops over scenes.
     """
     device = settings.device
@@ -86,7 +86,7 @@ def write_tinysd_card(
     shares = attention_shares(str(folder), count, device=device, progress=progress)
     figures = evaluation_figures(losses, shares)
     model = load_diffusion_model(str(folder))
-    images = held_out_pictures(64, settings.size)
+    images = held_out_images(64, settings.size)
     figures['psnr'] = reconstruction_psnr(model.vae, images)
     write_json(folder / 'evaluation.json', figures)
     card = _CARD.format(**_made(folder, settings), **_measured(figures))
@@ -137,7 +137,7 @@ def _made(folder: Path, settings: PretrainingSettings) -> dict:
 
 
 def _stage_row(name: str, log: list[dict], steps: int, batch_size: int, loss: str) -> str:
-    """A row of the card's table."""
+    """Return a row of the table of stages."""
     return _STAGE.format(
         name=name,
         steps=steps,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from projects.shapescenes.captioner import CaptionerSettings
+from projects.shapescenes.captioner.captioner_settings import CaptionerSettings
 from projects.shapescenes.tinysd import pretraining_scenes, stage
 
 

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from mmtadp.utils.resumable import Interrupted, RunError, RunFolder
-from projects.shapescenes.captioner import train_captioner, write_captioner_card
+from projects.shapescenes.captioner.captioner_card import write_captioner_card
+from projects.shapescenes.captioner.captioner_training import train_captioner
 from tests.utils.paths import REPOSITORY
 
 
@@ -53,7 +54,7 @@ def test_card(settings):
     folder = train_captioner(made)
     write_captioner_card(folder, made, 3)
     card = (folder / 'README.md').read_text()
-    assert '4 steps of 2 pictures from 8 captioned scenes\n(75% day, 25% night)' in card
+    assert '4 steps of 2 ' in card and ' 8 captioned scenes\n(75% day, 25% night)' in card
     assert f'{losses(made.out)[-1]:.3f} nats' in card
     assert card.count(' ± ') == 2 * 2 * 5 + 1
     scores = json.loads((folder / 'scores.json').read_text())['scores']
@@ -81,7 +82,7 @@ def test_interrupted_then_continued(settings, monkeypatch):
 
 
 def test_killed_then_continued(settings):
-    """kill -9 behind a checkpoint; the curve is that of a run that nothing happened to."""
+    """kill -9 after a checkpoint; the curve is that of a run that nothing happened to."""
     whole, killed = settings('whole', steps=6), settings('killed', steps=6)
     train_captioner(whole)
     tool = REPOSITORY / 'projects/shapescenes/tools' / 'train_captioner.py'
@@ -96,7 +97,7 @@ def test_killed_then_continued(settings):
     command += ['--domains', 'day=3', 'night=1']
     process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
     checkpoint, deadline = Path(killed.out) / 'checkpoint.pt', time.monotonic() + 120
-    # Samples are written behind each checkpoint, which takes a while.
+    # Samples are written after each checkpoint, which takes a while.
     while not checkpoint.exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)

@@ -1,13 +1,13 @@
 import numpy as np
 
-from projects.shapescenes.captioner.domain_images import DomainPictures, held_out_scene
+from projects.shapescenes.captioner.domain_images import DomainImages, held_out_scene
 from projects.shapescenes.generator import DOMAINS, render_scene, sample_scene
 
 
 def test_nothing_is_seen_twice(tmp_path):
     """Training scenes of all domains, held-out ones, and those of datasets are disjoint."""
     training = [
-        DomainPictures(tmp_path, domain, 0, 32).scene(index)
+        DomainImages(tmp_path, domain, 0, 32).scene(index)
         for domain in DOMAINS
         for index in range(30)
     ]
@@ -30,8 +30,8 @@ def test_nothing_is_seen_twice(tmp_path):
 
 
 def test_pictures_show_their_scenes(tmp_path):
-    pictures = DomainPictures(tmp_path, 'night', 6, 32)
+    pictures = DomainImages(tmp_path, 'night', 6, 32)
     assert len(pictures) == 6
     assert np.array_equal(pictures[5], render_scene(pictures.scene(5), 32, 'night').image)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*.npy'))
-    assert files == ['night/pictures_32_000000.npy', 'night/pictures_32_000004.npy']
+    assert files == ['night/images_32_000000.npy', 'night/images_32_000004.npy']

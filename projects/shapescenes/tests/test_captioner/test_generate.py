@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from projects.shapescenes.captioner import LONG_MIN_NEW_TOKENS, CaptionerSettings, train_captioner
-from projects.shapescenes.captioner.domain_images import DomainPictures
+from projects.shapescenes.captioner.captioner_settings import CaptionerSettings
+from projects.shapescenes.captioner.captioner_training import train_captioner
+from projects.shapescenes.captioner.domain_images import DomainImages
+from projects.shapescenes.captioner.wording import LONG_MIN_NEW_TOKENS
 from projects.shapescenes.generator import scene_captions
 from projects.shapescenes.tinysd import pretraining_scenes
 from tests.utils.paths import REPOSITORY
@@ -37,8 +39,8 @@ def learned_by_heart(tmp_path_factory) -> CaptionerSettings:
 
 
 @pytest.fixture
-def pictures(learned_by_heart) -> DomainPictures:
-    return DomainPictures(Path(learned_by_heart.out) / 'scenes', 'day', _COUNT, 128)
+def pictures(learned_by_heart) -> DomainImages:
+    return DomainImages(Path(learned_by_heart.out) / 'scenes', 'day', _COUNT, 128)
 
 
 @pytest.mark.parametrize(

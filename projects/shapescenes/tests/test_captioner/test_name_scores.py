@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from projects.shapescenes.captioner import score_captions, true_scores
 from projects.shapescenes.captioner.domain_images import held_out_scene
+from projects.shapescenes.captioner.name_scores import score_captions, true_scores
 from projects.shapescenes.generator import scene_captions
 
 

@@ -4,13 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from projects.shapescenes.tinysd import (
-    PretrainingSettings,
-    denoiser,
-    pretrain,
-    pretraining_scenes,
-    stage,
-)
+from projects.shapescenes.tinysd import denoiser, pretraining_scenes, stage
+from projects.shapescenes.tinysd.pretraining import pretrain
+from projects.shapescenes.tinysd.pretraining_settings import PretrainingSettings
 
 
 @pytest.fixture(scope='session')

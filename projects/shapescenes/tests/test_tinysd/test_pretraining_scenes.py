@@ -11,8 +11,8 @@ from projects.shapescenes.tinysd.pretraining_scenes import (
     HELD_OUT,
     PHRASES,
     PRETRAINING_SHARES,
-    ScenePictures,
-    draw_picture,
+    SceneImages,
+    draw_image,
     pretraining_scene,
     scene_domain,
     word_scene,
@@ -61,16 +61,16 @@ def test_phrases_are_in_the_vocabulary():
 
 
 def test_pictures_are_kept(small_steps, tmp_path, monkeypatch):
-    pictures = ScenePictures(tmp_path, 6, 32)
+    pictures = SceneImages(tmp_path, 6, 32)
     assert len(pictures) == 6 and pictures[5].shape == (32, 32, 3)
-    assert np.array_equal(pictures[5], draw_picture(5, 32))
+    assert np.array_equal(pictures[5], draw_image(5, 32))
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ['pictures_32_000000.npy', 'pictures_32_000004.npy']
+    assert files == ['images_32_000000.npy', 'images_32_000004.npy']
     (tmp_path / files[0]).unlink()
     drawn = []
     monkeypatch.setattr(
-        'projects.shapescenes.tinysd.pretraining_scenes.draw_picture',
-        lambda index, size: drawn.append(index) or draw_picture(index, size),
+        'projects.shapescenes.tinysd.pretraining_scenes.draw_image',
+        lambda index, size: drawn.append(index) or draw_image(index, size),
     )
-    ScenePictures(tmp_path, 6, 32)
+    SceneImages(tmp_path, 6, 32)
     assert drawn == [0, 1, 2, 3]
