@@ -111,7 +111,7 @@ def captioner_scores(
         dict[str, dict[str, NameScores]]: Scores by domain and length.
 
     Raises:
-        CaptioningError: If the captioner cannot be loaded.
+        RunError: If the captioner cannot be loaded.
     """
     captioner = Captioner.load(str(folder), device=device)
     scenes = [held_out_scene(index) for index in range(count)]

@@ -134,7 +134,7 @@ class Denoiser(Stage):
         """Return the averaged U-Net and text encoder with autoencoder and tokenizer."""
         average = self.average.module.eval()
         return DiffusionModel(
-            average['unet'], self.vae, average['text_model'], self.tokenizer, weights_follow=False
+            average['unet'], self.vae, average['text_model'], self.tokenizer, skip_pretrained=False
         )
 
 

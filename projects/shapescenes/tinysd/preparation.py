@@ -99,7 +99,7 @@ def _caption(root: Path, domain: str, kind: str) -> None:
         return
     out = str(root / domain / f'captions_{kind}.json')
     # Derived on each call, which takes a second, so that it never disagrees with its source.
-    derive_file(str(source), out, settings, lambda _, text: change(text), overwrite=True)
+    derive_file(str(source), out, settings, change, overwrite=True)
 
 
 def _nouns(caption: str) -> str:

@@ -45,8 +45,8 @@ the empty caption.
 {denoiser_row}
 
 The second stage uses latent diffusion's noise prediction loss, with timesteps shifted towards high
-noise (shift {timestep_shift:g}). AdamW, weights averaged over about a thousand steps. Torch {torch},
-diffusers {diffusers}, transformers {transformers}.
+noise (shift {timestep_shift:g}). AdamW, weights averaged over about a thousand steps. Torch
+{torch}, diffusers {diffusers}, transformers {transformers}.
 
 ## Evaluation
 

@@ -21,7 +21,7 @@ def model(tmp_path_factory) -> DiffusionModel:
         torch.manual_seed(0)
         unet, vae = build_unet(), build_autoencoder()
         text_model = build_text_encoder(tokenizer.get_vocab()).eval()
-    return DiffusionModel(unet, vae, text_model, tokenizer, weights_follow=False)
+    return DiffusionModel(unet, vae, text_model, tokenizer, skip_pretrained=False)
 
 
 @pytest.fixture(scope='module')
