@@ -272,7 +272,7 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
     with no_pretrained_weights() if skip_pretrained else nullcontext():
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     # mmengine calls hooks only when a run begins, after data was read.
-    for hook in runner.hooks:
+    for hook in getattr(runner, 'hooks', ()):
         if hasattr(hook, 'after_build'):
             hook.after_build(runner)
     return runner
