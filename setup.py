@@ -14,6 +14,7 @@ MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
 
 VERSION = runpy.run_path(str(ROOT / 'mmtadp' / 'version.py'))['__version__']
 DEPENDENCIES = runpy.run_path(str(ROOT / 'mmtadp' / 'utils' / 'dependencies.py'))
+ONEDL = DEPENDENCIES['MM_SETS']['onedl']
 
 
 def copy_mim_content(target: Path) -> None:
@@ -110,20 +111,30 @@ setup(
     keywords='computer vision, semantic segmentation, object detection, diffusion models',
     packages=find_packages(include=['mmtadp', 'mmtadp.*']),
     include_package_data=True,
+    # An editable install is a line in a .pth file. The default is a finder, and Python prefers any
+    # folder named mmtadp next to a user's script, such as a clone, to what a finder finds.
+    options={'editable_wheel': {'mode': 'compat'}},
     python_requires='>=3.11,<3.13',
     install_requires=[
         *DEPENDENCIES['CORE'].values(),
         'huggingface_hub',
         'nltk>=3.9',
         'numpy>=2',
+        'opencv-python',
         'packaging',
         'pillow',
+        'pyyaml',
         'safetensors',
         'tensorboard',
         'tqdm',
     ],
     extras_require={
-        'onedl': [*DEPENDENCIES['MM_SETS']['onedl'].values(), 'onedl-mim>=0.5.1,<1'],
+        'onedl': [*ONEDL.values(), 'onedl-mim>=0.5.1,<1'],
+        # Segmentation and depth, for which mmcv needs no compiled operators.
+        'onedl-mmseg': [
+            *(text for name, text in ONEDL.items() if name != 'mmdet'),
+            'onedl-mim>=0.5.1,<1',
+        ],
         # Upstream's mmengine imports pkg_resources, its mmsegmentation ftfy and regex, undeclared.
         'openmmlab': [
             *DEPENDENCIES['MM_SETS']['openmmlab'].values(),
@@ -137,6 +148,10 @@ setup(
         'ray': ['ray[data]>=2.40,<3'],
         'dev': [
             'accelerate>=1.1,<2',
+            # Of projects/.
+            'matplotlib',
+            'scipy',
+            'tokenizers',
             'psutil',
             'pytest',
             'pytest-xdist>=3.6',

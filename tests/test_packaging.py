@@ -1,3 +1,5 @@
+import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ SOURCES += ('CHANGELOG.md', 'LICENSE', 'README.md')
 
 
 def build(kind: str, source: Path, folder: Path) -> Path:
-    """What pip has setuptools do: kind is 'wheel', 'editable' or 'sdist'."""
+    """Call setuptools as pip does: kind is 'wheel', 'editable' or 'sdist'."""
     code = f'from setuptools import build_meta as b; b.build_{kind}({str(folder)!r})'
     subprocess.run([sys.executable, '-c', code], cwd=source, check=True, capture_output=True)
     (built,) = folder.iterdir()
@@ -56,7 +58,12 @@ def test_wheel(source, tmp_path):
     information = {name for name in packed if name.startswith('mmtadp-0.1.0.dist-info/')}
     expected = modules | {f'mmtadp/.mim/{file}' for file in mim_content}
     assert packed - information == expected
-    assert 10e6 < wheel.stat().st_size < 20e6, 'with the weights of TinySD, but no more'
+    assert wheel.stat().st_size < 1e6
+    assert not any('projects/' in name or 'setup_env' in name for name in packed)
+    assert {Path(name).parts[1] for name in mim_content if name.startswith('configs/')} == {
+        '_base_',
+        'tadp',
+    }
     # Where onedl-mim looks.
     assert {f'mmtadp-0.1.0.dist-info/.mim/{file}' for file in mim_content} < information
 
@@ -69,6 +76,55 @@ def test_editable(source, tmp_path):
         assert (mim / name).is_symlink()
         assert (mim / name).resolve() == source / name
     assert not any('.mim' in name for name in zipfile.ZipFile(wheel).namelist())
+
+
+def test_no_folder_hides_an_editable_install(source, tmp_path):
+    (tmp_path / 'built').mkdir()
+    with zipfile.ZipFile(build('editable', source, tmp_path / 'built')) as wheel:
+        wheel.extractall(tmp_path / 'site')
+    # A clone next to a user's script: its folder has the package's name, and no __init__.py.
+    (tmp_path / 'code' / 'mmtadp').mkdir(parents=True)
+    script = tmp_path / 'code' / 'script.py'
+    script.write_text(
+        'import site\n'
+        f'site.addsitedir({str(tmp_path / "site")!r})\n'
+        'import importlib.util\n'
+        "print(importlib.util.find_spec('mmtadp').origin)\n"
+    )
+    # Without the mmtadp of this environment.
+    command = [sys.executable, '-E', '-S', str(script)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert Path(answer.stdout.strip()) == source / 'mmtadp' / '__init__.py'
+
+
+def imports_of(folder: Path) -> set:
+    """First parts of the absolute imports of all files in a folder."""
+    names = set()
+    for file in folder.rglob('*.py'):
+        for node in ast.walk(ast.parse(file.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.split('.')[0])
+    return names
+
+
+def test_imports_are_declared(source, tmp_path):
+    (tmp_path / 'built').mkdir()
+    with zipfile.ZipFile(build('wheel', source, tmp_path / 'built')) as wheel:
+        information = wheel.read('mmtadp-0.1.0.dist-info/METADATA').decode()
+    declared = {
+        re.match(r'Requires-Dist: ([\w.-]+)', line)[1].lower().replace('_', '-')
+        for line in information.splitlines()
+        if line.startswith('Requires-Dist: ')
+    }
+    distribution = {'PIL': 'pillow', 'cv2': 'opencv-python', 'yaml': 'pyyaml'}
+    distribution |= {'mmseg': 'mmsegmentation', 'huggingface_hub': 'huggingface-hub'}
+    tools = {file.stem for file in (source / 'tools').rglob('*.py')}
+    ours = {'mmtadp', *tools, *sys.stdlib_module_names}
+    found = (imports_of(source / 'mmtadp') | imports_of(source / 'tools')) - ours
+    assert len(found) > 10
+    assert {distribution.get(name, name) for name in found} <= declared
 
 
 def test_source_distribution_builds_a_wheel(source, tmp_path):

@@ -14,6 +14,7 @@ from torch import nn
 from mmtadp.engine.hooks import check_learned_tokens, install_prompt_hooks
 from mmtadp.models.checks import META_KEY, check_channels, check_prompt
 from mmtadp.utils.compat import safe_checkpoint_loading
+from mmtadp.utils.dependencies import check_package
 from mmtadp.utils.pretrained import no_pretrained_weights
 
 Image = str | Path | np.ndarray
@@ -36,11 +37,13 @@ def init_model(
         nn.Module: The model in eval mode, with ``cfg`` and ``dataset_meta`` set.
 
     Raises:
+        ImportError: If the package of the config's ``default_scope`` cannot be imported.
         ValueError: If the checkpoint was trained with another prompt type, or the neck or head
             takes other channels than the backbone returns.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config)
+    check_package(config.get('default_scope', 'mmseg'))
     init_default_scope(config.get('default_scope', 'mmseg'))
     if checkpoint is None:
         model, meta = MODELS.build(config.model), {}

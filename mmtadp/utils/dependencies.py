@@ -5,8 +5,9 @@ but the standard library at module level.
 """
 
 import platform
+from collections.abc import Callable, Iterable
 from importlib import metadata
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from importlib.util import find_spec
 
 # torch 2.6 is the first to refuse arbitrary pickles in checkpoints by default.
 CORE = {
@@ -31,20 +32,27 @@ MM_SETS = {
         'mmdet': 'mmdet>=3.3,<4',
     },
 }
+# OpenMMLab's mmcv without its operators, which segmentation and depth do not need.
+MMCV_LITE = 'mmcv-lite>=2.1,<2.2'
 ALWAYS_NEEDED = ('mmcv', 'mmengine')
-# mmsegmentation for segmentation and depth, mmdetection for detection: one of them will do.
+# mmsegmentation for segmentation and depth, mmdetection for detection: one of them is enough.
 ONE_NEEDED = ('mmseg', 'mmdet')
 
+# Without build isolation, mmcv's set-up finds torch and compiles the operators against it.
+COMPILING = (
+    "`pip install 'setuptools<81' wheel ninja` and `pip install --no-build-isolation {}`; the "
+    "latter compiles mmcv's operators with a C++ compiler, in 8 minutes on 2 cores"
+)
 HOW_TO_INSTALL = (
-    'Install one of the two sets of mm packages, '
-    "`pip install --no-build-isolation 'mmtadp[onedl]'` (maintained) or "
-    "`pip install --no-build-isolation 'mmtadp[openmmlab]'` (OpenMMLab's own releases), "
-    "after `pip install torch 'setuptools<81' wheel ninja`, which mmcv is built with; in a clone "
-    "of mmtadp write '.[onedl]' or '.[openmmlab]'"
+    'After torch, install one of the two sets of mm packages. For segmentation and depth: '
+    "`pip install 'mmtadp[onedl-mmseg]'` (maintained, no compiler). For detection as well: "
+    + COMPILING.format("'mmtadp[onedl]'")
+    + ". `'mmtadp[openmmlab]'` takes OpenMMLab's own releases in the same way. In a clone of "
+    "mmtadp write '.[onedl]' for 'mmtadp[onedl]'"
 )
 
 
-def installed_version(distribution: str) -> Optional[str]:
+def installed_version(distribution: str) -> str | None:
     """Version of an installed distribution, or None."""
     try:
         return metadata.version(distribution)
@@ -52,7 +60,7 @@ def installed_version(distribution: str) -> Optional[str]:
         return None
 
 
-def installed_versions(distributions: Iterable[str]) -> Dict[str, str]:
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
     """Versions of Python and of those distributions that are installed, for what a run leaves."""
     found = {'python': platform.python_version()}
     for distribution in distributions:
@@ -62,21 +70,24 @@ def installed_versions(distributions: Iterable[str]) -> Dict[str, str]:
     return found
 
 
-def find_problems(version_of: Callable[[str], Optional[str]] = installed_version) -> List[str]:
+def find_problems(version_of: Callable[[str], str | None] = installed_version) -> list[str]:
     """Compares what is installed with the ranges above.
 
     Args:
         version_of (Callable): Distribution name to its version, or None if it is not installed.
 
     Returns:
-        List[str]: One phrase per problem, naming what is needed and what is installed.
+        list[str]: One phrase per problem, naming what is needed and what is installed.
     """
     problems = []
     for requirement in CORE.values():
         problem, _ = _compare([requirement], version_of)
         problems += problem
     for name in ALWAYS_NEEDED:
-        problem, _ = _compare([packages[name] for packages in MM_SETS.values()], version_of)
+        alternatives = [packages[name] for packages in MM_SETS.values()]
+        if name == 'mmcv':
+            alternatives.append(MMCV_LITE)
+        problem, _ = _compare(alternatives, version_of)
         problems += problem
     one_is_there = False
     for name in ONE_NEEDED:
@@ -91,8 +102,8 @@ def find_problems(version_of: Callable[[str], Optional[str]] = installed_version
 
 
 def _compare(
-    alternatives: List[str], version_of: Callable[[str], Optional[str]]
-) -> Tuple[List[str], bool]:
+    alternatives: list[str], version_of: Callable[[str], str | None]
+) -> tuple[list[str], bool]:
     """Problems with distributions of which exactly one may be there, and whether one is."""
     from packaging.requirements import Requirement
 
@@ -111,7 +122,7 @@ def _compare(
     return [f'{requirement} ({version} is installed)'], True
 
 
-def check_dependencies(version_of: Callable[[str], Optional[str]] = installed_version) -> None:
+def check_dependencies(version_of: Callable[[str], str | None] = installed_version) -> None:
     """Checks the versions of everything mmtadp is built on.
 
     Raises:
@@ -120,3 +131,45 @@ def check_dependencies(version_of: Callable[[str], Optional[str]] = installed_ve
     problems = find_problems(version_of)
     if problems:
         raise ImportError(f'mmtadp needs {"; ".join(problems)}. {HOW_TO_INSTALL}.')
+
+
+def is_importable(package: str) -> bool:
+    """Return whether mmseg or mmdet can be imported, without importing it."""
+    return not _why_not_importable(package)
+
+
+def check_package(package: str | None) -> None:
+    """Check that the package that a config's ``default_scope`` names can be imported.
+
+    Args:
+        package (str, optional): 'mmseg' or 'mmdet'; others are not checked.
+
+    Raises:
+        ImportError: If it is not installed, or needs operators of mmcv that are not compiled.
+    """
+    if package in ONE_NEEDED and (problem := _why_not_importable(package)):
+        raise ImportError(problem)
+
+
+def _why_not_importable(package: str) -> str:
+    task = {'mmseg': 'Segmentation and depth need', 'mmdet': 'Detection needs'}[package]
+    if not _find(package):
+        names = ' or '.join(packages[package] for packages in MM_SETS.values())
+        return f'{task} {names} (not installed). {HOW_TO_INSTALL}.'
+    if package == 'mmdet' and not _find('mmcv._ext'):
+        onedl = installed_version('onedl-mmcv')
+        mmcv = f'onedl-mmcv=={onedl}' if onedl else MM_SETS['openmmlab']['mmcv']
+        # pip may have a pure wheel of the same version in its cache.
+        again = COMPILING.format(f"--no-deps --no-cache-dir --force-reinstall '{mmcv}'")
+        return (
+            f"{task} mmcv's compiled operators, and the installed mmcv has none: in a clone of "
+            f'mmtadp run `make setup OPS=1`, elsewhere {again} (uninstall mmcv-lite first).'
+        )
+    return ''
+
+
+def _find(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False

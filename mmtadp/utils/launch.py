@@ -17,7 +17,9 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmtadp.utils.dependencies import check_package
 from mmtadp.utils.pretrained import no_pretrained_weights
+from mmtadp.utils.quiet import QuietRunner, silence_harmless_warnings
 
 LAST_CHECKPOINT = 'last_checkpoint'
 
@@ -55,6 +57,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Returns:
         Config: With ``work_dir`` and ``launcher`` set.
     """
+    silence_harmless_warnings()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
@@ -263,14 +266,17 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
             which holds all weights, is loaded next.
 
     Returns:
-        Runner: mmengine's runner, or ``runner_type``.
+        Runner: :class:`.quiet.QuietRunner`, or ``runner_type``.
 
     Raises:
+        ImportError: If the package of ``default_scope`` cannot be imported.
         ValueError: If a hook's ``after_build`` refuses the model, e.g. for a neck that takes other
             channels than the backbone returns.
     """
+    silence_harmless_warnings()
+    check_package(cfg.get('default_scope'))
     with no_pretrained_weights() if skip_pretrained else nullcontext():
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
     # mmengine calls hooks only when a run begins, after data was read.
     for hook in getattr(runner, 'hooks', ()):
         if hasattr(hook, 'after_build'):

@@ -59,25 +59,8 @@ FAMILIES = {
         ),
         'tadp_null_modifier_voc2watercolor_100e_1gpu',
     ],
-    'shapes': [
-        *names(
-            ('tadp', 'tadp_short', 'tadp_nouns', 'tadp_ta', 'tadp_scratch', 'null', 'oracle'),
-            ['shapes'],
-        ),
-        'tadp_no_latent_scaling_shapescenes',
-        *names(('average_eos', 'class_embeddings', 'class_names'), ['shapes']),
-        *(f'oracle_p{precision}_r{recall}_shapescenes' for precision, recall in GRID),
-        *names(('tadp', 'null'), ['shapes'], ['depth']),
-        *names(('tadp', 'null', 'oracle'), ['shapes'], ['detection']),
-        *names(
-            [f'tadp_{modifier}' for modifier in MODIFIERS],
-            ['shapes'],
-            ('day2night', 'day2watercolor'),
-        ),
-    ],
 }
 ALL = sorted(itertools.chain(*FAMILIES.values()))
-STABLE_DIFFUSION = [name for name in ALL if name not in FAMILIES['shapes']]
 
 # Tokens by prompt, where they are not a caption's 77.
 TOKENS = {
@@ -86,14 +69,10 @@ TOKENS = {
     'vpd_ls_voc2012_15e': 21,
     'class_embeddings_voc2012_15e': 23,
     **{name: 1 for name in FAMILIES['nyu'] if name.startswith('vpd')},
-    'average_eos_shapescenes': 25,
-    'class_embeddings_shapescenes': 25,
 }
 # Stable Diffusion 1.5's U-Net without conv_norm_out and conv_out, and the text adapter.
 UNET = 859_508_800
 TEXT_ADAPTER = 1_181_952
-TINY_UNET = 4_927_776
-TINY_TEXT_ADAPTER = 33_152
 # What a segmentation head has beside its classifier of 256 weights and a bias for each class.
 FPN_HEAD = 4_132_352
 DEPTH_HEAD, RPN_HEAD, ROI_HEAD = 11_537_409, 593_935, 13_999_205
@@ -101,8 +80,7 @@ CLASSES = dict(ade20k=150, voc2012=21, cityscapes=19)
 
 
 def path_of(name: str) -> Path:
-    folder = CONFIGS / 'tadp'
-    return (folder / 'shapes' if name in FAMILIES['shapes'] else folder) / f'{name}.py'
+    return CONFIGS / 'tadp' / f'{name}.py'
 
 
 def config_of(name: str) -> Config:
@@ -138,19 +116,16 @@ def family_of(name: str) -> str:
 
 
 @pytest.fixture(scope='module')
-def weights(tmp_path_factory, demo_pipeline):
+def weights(tmp_path_factory):
     """What configs name beside Stable Diffusion, where they name it."""
     folder = tmp_path_factory.mktemp('weights')
     widths = dict(night=768, watercolor=768, comic=768)
     tokens = {f'tokens/{name}': width for name, width in widths.items()}
-    tokens |= {f'shapescenes/tokens/{name}': 128 for name in ('night', 'watercolor')}
     for name, width in tokens.items():
         token = folder / 'data' / name
         token.mkdir(parents=True)
         vectors = {f'<{token.name}>': torch.zeros(2, width)}
         save_file(vectors, token / 'learned_embeds.safetensors')
-    for name in ('tinysd', 'tiny_pipeline'):
-        (folder / 'data' / 'shapescenes' / name).symlink_to(demo_pipeline)
     return folder
 
 
@@ -162,9 +137,9 @@ def in_weights(weights, monkeypatch):
 def test_all_configs_are_known():
     found = sorted((CONFIGS / 'tadp').glob('**/*.py'))
     assert found == sorted(map(path_of, ALL))
-    assert len(found) == 107
+    assert len(found) == 71
     assert {family: len(members) for family, members in FAMILIES.items()} == dict(
-        ade20k=30, voc2012=10, nyu=9, cityscapes=9, voc_detection=13, shapes=36
+        ade20k=30, voc2012=10, nyu=9, cityscapes=9, voc_detection=13
     )
 
 
@@ -187,7 +162,7 @@ def test_every_base_is_used():
     assert bases <= used
 
 
-@pytest.mark.parametrize('name', STABLE_DIFFUSION)
+@pytest.mark.parametrize('name', ALL)
 def test_full_size(name, in_weights, build):
     config = config_of(name)
     family = family_of(name)
@@ -219,20 +194,3 @@ def test_full_size(name, in_weights, build):
         laterals = (sum(backbone.out_channels) + 4) * 256
         assert count(model.neck) == laterals + 4 * (9 * 256 * 256 + 256)
         assert count(model.decode_head) == FPN_HEAD + 257 * CLASSES[family]
-
-
-@pytest.mark.parametrize('name', FAMILIES['shapes'])
-def test_size_on_shapes(name, in_weights, build):
-    config = config_of(name)
-    model = build(config)
-    backbone = model.backbone
-    num_tokens = TOKENS.get(name, 77)
-    assert backbone.prompt.num_tokens == num_tokens
-    task = name.rpartition('_')[2]
-    maps = 0 if task == 'depth' else num_tokens
-    assert backbone.out_channels == (48, 96 + maps, 96 + maps, 96)
-    assert count(backbone) == TINY_UNET + (TINY_TEXT_ADAPTER if '_ta_' in name else 0)
-    assert (backbone.vae.scale == 1) == ('_no_latent_scaling_' in name)
-    assert (config.default_scope, type(model).__name__) == dict(
-        depth=('mmseg', 'DepthEstimator'), detection=('mmdet', 'FasterRCNN')
-    ).get(task, ('mmseg', 'EncoderDecoder'))

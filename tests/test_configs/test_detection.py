@@ -19,7 +19,7 @@ CONFIGS = REPOSITORY / 'configs' / 'tadp'
 # As the published code spells them.
 TEMPLATES = {
     'watercolor': dict(
-        plain='{caption}',
+        null_modifier='{caption}',
         simple='a watercolor painting of a {caption}',
         textual_inversion='a {token} style painting of a {caption}',
         dreambooth='a sks style painting of a {caption}',
@@ -27,7 +27,7 @@ TEMPLATES = {
         unrelated='a dashcam photo of a {caption}',
     ),
     'comic': dict(
-        plain='{caption}',
+        null_modifier='{caption}',
         simple='a comic style painting of a {caption}',
         textual_inversion='a {token} style painting of a {caption}',
         dreambooth='a sks style painting of a {caption}',

@@ -33,6 +33,7 @@ def without(installed: dict, *names: str) -> dict:
         OPENMMLAB,
         without(ONEDL, 'onedl-mmdetection'),
         without(OPENMMLAB, 'mmsegmentation'),
+        {**without(OPENMMLAB, 'mmcv', 'mmdet'), 'mmcv-lite': '2.1.0'},
     ],
 )
 def test_no_problems(installed):
@@ -53,8 +54,8 @@ def test_no_problems(installed):
         ),
         (
             {**ONEDL, 'mmcv': '2.1.0'},
-            'onedl-mmcv>=2.3.6,<3 or mmcv>=2.1,<2.2, not both (onedl-mmcv 2.3.6 and mmcv 2.1.0 '
-            'overwrite each other: uninstall both first)',
+            'onedl-mmcv>=2.3.6,<3 or mmcv>=2.1,<2.2 or mmcv-lite>=2.1,<2.2, not both (onedl-mmcv '
+            '2.3.6 and mmcv 2.1.0 overwrite each other: uninstall both first)',
         ),
         (
             without(ONEDL, 'onedl-mmsegmentation', 'onedl-mmdetection'),
@@ -72,5 +73,6 @@ def test_the_error_says_how_to_install():
         check_dependencies({**ONEDL, 'diffusers': '0.20.0', 'torch': '2.5.1'}.get)
     message = str(info.value)
     assert message.startswith('mmtadp needs torch<3,>=2.6 (2.5.1 is installed); diffusers<1,>=')
-    assert "pip install --no-build-isolation 'mmtadp[onedl]'" in message
-    assert "pip install --no-build-isolation 'mmtadp[openmmlab]'" in message
+    for extra in ('onedl-mmseg', 'onedl', 'openmmlab'):
+        assert f"'mmtadp[{extra}]'" in message
+    assert '--no-build-isolation' in message and 'compiler' in message

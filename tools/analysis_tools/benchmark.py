@@ -1,6 +1,6 @@
 """Times a backbone's U-Net, and what it costs to form every attention's probabilities.
 
-    python tools/analysis_tools/benchmark.py configs/tadp/tadp40_ade20k_80k.py --size 512 512 --repeats 3
+    python tools/analysis_tools/benchmark.py configs/tadp/tadp40_ade20k_80k.py --size 512 512
 
 The published implementation forms the probabilities of all attention layers; mmtadp forms those of
 the layers whose maps are used, and fuses the others. Both variants run in turns in one process,

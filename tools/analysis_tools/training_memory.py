@@ -1,7 +1,7 @@
 """Tells how much memory one training iteration of a config takes, with random weights and data.
 
     python tools/analysis_tools/training_memory.py configs/tadp/tadp40_ade20k_80k_1gpu.py
-    python tools/analysis_tools/training_memory.py configs/tadp/tadp40_ade20k_80k.py --device cuda --batch-size 2
+    python tools/analysis_tools/training_memory.py CONFIG --device cuda --batch-size 2
 
 On a GPU an iteration runs and its peak is measured, optimiser included. On a CPU forward and
 backward run, in the precision of the config's optimiser wrapper, and what they need beside the

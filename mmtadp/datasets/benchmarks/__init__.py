@@ -5,15 +5,15 @@ The registry imports this package when a config asks for ``mmtadp.ACDCDataset`` 
 ``mmtadp``; for plain names, ``custom_imports=dict(imports=['mmtadp.datasets.benchmarks'])``.
 """
 
-from importlib.util import find_spec
+from mmtadp.utils.dependencies import is_importable
 
 __all__ = []
 
-if find_spec('mmseg'):
+if is_importable('mmseg'):
     from .acdc import ACDCDataset
 
     __all__ += ['ACDCDataset']
-if find_spec('mmdet'):
+if is_importable('mmdet'):
     from .cross_domain_detection import Comic2kDataset, Watercolor2kDataset
 
     __all__ += ['Comic2kDataset', 'Watercolor2kDataset']

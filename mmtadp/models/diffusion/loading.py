@@ -15,7 +15,7 @@ from mmtadp.utils.pretrained import skipping_pretrained
 
 from .single_file import read_single_file, split_single_file
 from .strict import check_keys, load_strictly
-from .tokenizer import clip_tokenizer
+from .tokenizer import DeferredTokenizer, clip_tokenizer
 from .unet import load_unet
 
 ARCHITECTURES = Path(__file__).parent / 'architectures'
@@ -191,7 +191,7 @@ def _from_configs(folder: Path, skip_pretrained: bool) -> DiffusionModel:
     if (folder / 'tokenizer').is_dir():
         tokenizer = CLIPTokenizer.from_pretrained(folder / 'tokenizer')
     else:
-        tokenizer = clip_tokenizer()
+        tokenizer = DeferredTokenizer() if skip_pretrained else clip_tokenizer()
     return DiffusionModel(
         UNet2DConditionModel.from_config(config('unet')),
         AutoencoderKL.from_config(config('vae')),

@@ -11,6 +11,8 @@ from mmengine.logging import print_log
 from mmengine.utils import track_iter_progress
 from torch import Tensor
 
+from mmtadp.utils.dependencies import is_importable
+
 from ..diffusion import TextEncoder
 from .embedding_files import AVERAGE_EOS, read_embeddings, save_embeddings
 
@@ -19,7 +21,16 @@ MAX_LENGTH = 20
 
 
 def templates() -> list[str]:
-    """Return the 80 prompt templates that CLIP uses for ImageNet."""
+    """Return the 80 prompt templates that CLIP uses for ImageNet.
+
+    Raises:
+        ImportError: If mmsegmentation, which ships them, is not installed.
+    """
+    if not is_importable('mmseg'):
+        raise ImportError(
+            "The average EOS embeddings are means over CLIP's 80 templates, which mmsegmentation "
+            'ships: install it, or set `embeddings` to a file of tools/misc/class_embeddings.py.'
+        )
     from mmseg.utils import get_predefined_templates
 
     return get_predefined_templates('imagenet')

@@ -4,6 +4,10 @@
 be installed. The registry imports it when a config asks for ``mmtadp.RoundedAnchorGenerator``.
 """
 
-from .rounded_anchor_generator import RoundedAnchorGenerator
+from mmtadp.utils.dependencies import check_package
+
+check_package('mmdet')
+
+from .rounded_anchor_generator import RoundedAnchorGenerator  # noqa: E402
 
 __all__ = ['RoundedAnchorGenerator']

@@ -46,7 +46,7 @@ def write_captions(folder: Path, length: str, number: int) -> None:
 def settings(claims_data, tmp_path) -> Settings:
     """Two steps; results and models go to a folder of the test."""
     return Settings(
-        configs=str(REPOSITORY / 'configs' / 'tadp' / 'shapes'),
+        configs=str(REPOSITORY / 'projects' / 'shapescenes' / 'configs'),
         data=str(claims_data),
         work_dir=str(tmp_path / 'work_dirs'),
         results=str(tmp_path / 'results.jsonl'),

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
 from safetensors.torch import load_file, save_file
 
+from mmtadp.models import no_pretrained_weights
 from projects.shapescenes.generator import CLASSES, write_dataset
 from projects.shapescenes.tinysd.untrained.pipeline import build_unet
 from tests.utils.paths import REPOSITORY
 
-CONFIGS = REPOSITORY / 'configs' / 'tadp' / 'shapes'
+CONFIGS = REPOSITORY / 'projects' / 'shapescenes' / 'configs'
 DATA = Path('data/shapescenes')
 SIZE = 64
 NUM_SCENES = dict(training=4, validation=3)
@@ -81,6 +82,8 @@ UNETS = {
         for target in SENTENCES
     },
 }
+# Parameters of TinySD's U-Net without its output layers, and of a text adapter of its width.
+UNET, TEXT_ADAPTER = 4_927_776, 33_152
 # Hardly trained: few pixels are right, and half of the farthest depth is everywhere.
 SCORES = {'depth': ('abs_rel', 0.4, 2), 'detection': ('coco/bbox_mAP_50', 0, 0.2)}
 
@@ -198,8 +201,33 @@ def present(index: int) -> list[str]:
 
 def test_all_are_known():
     names = sorted([*CAPTIONED, *UNCAPTIONED, *ORACLES])
-    assert sorted(path.stem for path in CONFIGS.glob('*')) == names
+    assert sorted(path.stem for path in CONFIGS.glob('*.py')) == names
     assert (len(CAPTIONED), len(UNCAPTIONED), len(ORACLES)) == (20, 6, 10)
+
+
+@pytest.mark.parametrize('name', [*CAPTIONED, *UNCAPTIONED, *ORACLES])
+def test_size(shapes, monkeypatch, name):
+    monkeypatch.chdir(shapes)
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    with (
+        DefaultScope.overwrite_default_scope(config.default_scope),
+        torch.device('meta'),
+        no_pretrained_weights(),
+    ):
+        model = MODELS.build(config.model)
+    backbone = model.backbone
+    classes = name.startswith(('average_eos', 'class_embeddings'))
+    num_tokens = len(CLASSES) if classes else 77
+    assert backbone.prompt.num_tokens == num_tokens
+    task = name.rpartition('_')[2]
+    maps = 0 if task == 'depth' else num_tokens
+    assert backbone.out_channels == (48, 96 + maps, 96 + maps, 96)
+    trained = sum(p.numel() for p in backbone.parameters() if p.requires_grad)
+    assert trained == UNET + (TEXT_ADAPTER if '_ta_' in name else 0)
+    assert (backbone.vae.scale == 1) == ('_no_latent_scaling_' in name)
+    assert (config.default_scope, type(model).__name__) == dict(
+        depth=('mmseg', 'DepthEstimator'), detection=('mmdet', 'FasterRCNN')
+    ).get(task, ('mmseg', 'EncoderDecoder'))
 
 
 @pytest.mark.parametrize('name', CAPTIONED)

@@ -97,7 +97,9 @@ def test_an_existing_folder(folder, tmp_path):
 def test_backbone_and_config(folder, repository):
     backbone = TADPUNetBackbone(pretrained=str(folder))
     assert backbone.strides == (8, 16, 32, 64)
-    cfg = Config.fromfile(repository / 'configs' / 'tadp' / 'shapes' / 'tadp_shapescenes.py')
+    cfg = Config.fromfile(
+        repository / 'projects' / 'shapescenes' / 'configs' / 'tadp_shapescenes.py'
+    )
     assert list(backbone.out_channels) == cfg.model.neck.in_channels
     assert cfg.model.decode_head.num_classes == len(CLASSES)
     backbone.eval().set_prompts(['a star on the grass'])

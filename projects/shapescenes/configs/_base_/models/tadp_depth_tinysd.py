@@ -1,5 +1,5 @@
 # TinySD: a U-Net of 5 M parameters, factor 8, for scenes of 128 x 128.
-_base_ = 'tadp_depth_sd15.py'
+_base_ = '../../../../../configs/_base_/models/tadp_depth_sd15.py'
 model = dict(
     data_preprocessor=dict(size=(128, 128)),
     backbone=dict(pretrained='data/shapescenes/tinysd', keep_padding=False),

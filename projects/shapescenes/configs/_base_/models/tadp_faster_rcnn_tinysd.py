@@ -1,5 +1,5 @@
 # TinySD: a U-Net of 5 M parameters, factor 8, for scenes of 128 x 128.
-_base_ = 'tadp_faster_rcnn_sd15.py'
+_base_ = '../../../../../configs/_base_/models/tadp_faster_rcnn_sd15.py'
 proposals = dict(nms_pre=500, max_per_img=200)
 model = dict(
     backbone=dict(pretrained='data/shapescenes/tinysd'),
