@@ -1,6 +1,6 @@
 """Build a stock runner from the arguments of ``tools/train.py`` and ``tools/test.py``.
 
-Both take configs of mmsegmentation and mmdetection, which ``default_scope`` tells apart.
+Both take configs of mmsegmentation and mmdetection; ``default_scope`` names the package.
 """
 
 import argparse
