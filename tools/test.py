@@ -5,6 +5,7 @@ python tools/test.py configs/tadp/tadp40_ade20k_80k.py work_dirs/.../iter_80000.
 
 import argparse
 
+from mmtadp.datasets.caption_options import add_caption_arguments, set_captions
 from mmtadp.utils import launch as runs
 
 # Imported before a config is read, so that `mmtadp::` and `mmseg::` bases resolve.
@@ -15,6 +16,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description='Test a model.')
     runs.add_common_arguments(parser)
+    add_caption_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--tta', action='store_true', help='use test-time augmentation')
     parser.add_argument(
@@ -34,6 +36,7 @@ def main() -> None:
     args = parser.parse_args()
     cfg = runs.load_config(args)
     try:
+        set_captions(cfg, args.captions, args.template)
         runs.check_checkpoint(args.checkpoint)
         if args.show_dir:
             runs.draw_to(cfg, args.show_dir)
@@ -46,7 +49,7 @@ def main() -> None:
     cfg.load_from = args.checkpoint
     cfg.resume = False
     with safe_checkpoint_loading():
-        runs.build_runner(cfg, weights_follow=True).test()
+        runs.build_runner(cfg, skip_pretrained=True).test()
 
 
 if __name__ == '__main__':

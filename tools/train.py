@@ -6,6 +6,7 @@ python tools/train.py configs/tadp/tadp40_ade20k_80k.py
 import argparse
 import sys
 
+from mmtadp.datasets.caption_options import add_caption_arguments, set_captions
 from mmtadp.utils import launch as runs
 
 # Imported before a config is read, so that `mmtadp::` and `mmseg::` bases resolve.
@@ -16,6 +17,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description='Train a model.')
     runs.add_common_arguments(parser)
+    add_caption_arguments(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -39,6 +41,7 @@ def main() -> None:
     args = parser.parse_args()
     cfg = runs.load_config(args)
     try:
+        set_captions(cfg, args.captions, args.template)
         if args.amp:
             runs.use_amp(cfg)
         if args.resume:
@@ -50,7 +53,7 @@ def main() -> None:
         parser.error(str(error))
     try:
         with safe_checkpoint_loading():
-            runs.build_runner(cfg, weights_follow=bool(args.resume)).train()
+            runs.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
     except KeyboardInterrupt:
         runs.say_how_to_resume(cfg.work_dir)
         sys.exit(130)

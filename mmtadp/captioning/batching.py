@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 # How others than torch.OutOfMemoryError say it: the CPU allocator, cuBLAS, cuDNN.
 _MESSAGES = ('out of memory', "can't allocate memory", 'ALLOC_FAILED', 'not enough memory')
@@ -33,7 +33,7 @@ class AdaptiveBatches:
 
     def __init__(self, size: int):
         if size < 1:
-            raise CaptioningError(f'batch size {size}: expected 1 or more')
+            raise RunError(f'batch size {size}: expected 1 or more')
         self.size = size
         self.reductions = 0
 
@@ -50,7 +50,7 @@ class AdaptiveBatches:
             tuple[Sequence, list]: Some consecutive items and their results.
 
         Raises:
-            CaptioningError: If memory does not suffice for one item.
+            RunError: If memory does not suffice for one item.
         """
         start = 0
         while start < len(items):
@@ -71,7 +71,7 @@ class AdaptiveBatches:
             if not is_out_of_memory(error):
                 raise
             if len(items) == 1:
-                raise CaptioningError(
+                raise RunError(
                     'memory does not suffice to caption one image at a time. Use --dtype fp16, '
                     'bf16 or int8, fewer beams or fewer new tokens, or a smaller model. '
                     f'({str(error).splitlines()[0]})'

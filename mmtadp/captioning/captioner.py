@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 from .model_inputs import PixelInputs, PromptedInputs, load_inputs
 
@@ -39,12 +39,12 @@ class Decoding:
 
     def __post_init__(self):
         if not 0 <= self.min_new_tokens <= self.max_new_tokens or self.max_new_tokens < 1:
-            raise CaptioningError(
+            raise RunError(
                 f'min_new_tokens={self.min_new_tokens}, max_new_tokens={self.max_new_tokens}: '
                 'expected 0 <= min <= max and max >= 1'
             )
         if self.num_beams < 1:
-            raise CaptioningError(f'num_beams={self.num_beams}: expected 1 (greedy) or more')
+            raise RunError(f'num_beams={self.num_beams}: expected 1 (greedy) or more')
 
     def other(self) -> 'Decoding':
         """The search to try for an image whose caption came out empty."""
@@ -111,7 +111,7 @@ class Captioner:
             Captioner: In eval mode.
 
         Raises:
-            CaptioningError: If it cannot be found or fetched, is no image-to-text model, lacks
+            RunError: If it cannot be found or fetched, is no image-to-text model, lacks
                 weights, or a package is missing.
         """
         source = dict(revision=revision) if revision else {}
@@ -123,10 +123,10 @@ class Captioner:
                 model, **source, **kwargs, output_loading_info=True
             )
         except (OSError, ValueError, ImportError) as error:
-            raise CaptioningError(_cannot_load(model, revision, error)) from error
+            raise RunError(_cannot_load(model, revision, error)) from error
         if info['missing_keys']:
             missing = sorted(info['missing_keys'])
-            raise CaptioningError(
+            raise RunError(
                 f'model {model!r} lacks {len(missing)} weights, such as {missing[0]}: captions '
                 'would be random. Download or copy the whole model.'
             )
@@ -179,10 +179,10 @@ def _precision(dtype: str, device: str) -> dict:
     if dtype in DTYPES:
         return dict(dtype=DTYPES[dtype])
     if dtype != 'int8':
-        raise CaptioningError(f'dtype {dtype!r}: expected one of {", ".join(DTYPES)}, int8')
+        raise RunError(f'dtype {dtype!r}: expected one of {", ".join(DTYPES)}, int8')
     missing = [name for name in INT8_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise CaptioningError(
+        raise RunError(
             f'--dtype int8 needs {" and ".join(missing)}: pip install {" ".join(missing)} '
             "(or 'mmtadp[int8]')."
         )

@@ -10,9 +10,13 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import DataLoader, Dataset
 
-from mmtadp.captions.errors import CaptioningError, UnusableImageError
+from mmtadp.utils.resumable import RunError
 
 DEFAULT_MAX_PIXELS = 100_000_000
+
+
+class UnusableImageError(ValueError):
+    """Raise for an image that cannot be captioned; the run lists it and goes on."""
 
 
 class LoadedImage(NamedTuple):
@@ -149,14 +153,14 @@ def explained_worker_death() -> Iterator[None]:
     """Says what may have ended a worker process; torch reports that wherever the main one is.
 
     Raises:
-        CaptioningError: If one died.
+        RunError: If one died.
     """
     try:
         yield
     except RuntimeError as error:
         if 'DataLoader worker' not in str(error):
             raise
-        raise CaptioningError(
+        raise RunError(
             f'a process that decodes images died ({error}). If memory ran out, use fewer '
             '--workers, a smaller --batch-size or a smaller --max-pixels. Start again to continue.'
         ) from error

@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.utils.atomic_files import sync_folder, write_json
+from mmtadp.utils.resumable import RunError
 
 _SETTINGS = 'run.json'
 
@@ -78,7 +78,7 @@ class Journal:
         """Checks that no other process writes to this journal.
 
         Raises:
-            CaptioningError: If one does.
+            RunError: If one does.
         """
         for path in sorted(self.folder.glob('*.lock')):
             with open(path, 'a') as file:
@@ -94,7 +94,7 @@ class Journal:
             rank (int): Which process of the run this is.
 
         Raises:
-            CaptioningError: If another process has the file open.
+            RunError: If another process has the file open.
         """
         lock = self.folder / f'{rank}.lock'
         self._lock = open(lock, 'a')  # noqa: SIM115  (held until the process closes it)
@@ -124,7 +124,7 @@ class Journal:
         A last line without its end, which a power cut or a kill leaves behind, does not count.
 
         Raises:
-            CaptioningError: If another line is damaged.
+            RunError: If another line is damaged.
         """
         progress = Progress()
         for path in sorted(self.folder.glob('*.jsonl')):
@@ -150,7 +150,7 @@ def _parse(line: bytes, where: str) -> Progress:
     try:
         return Progress(**json.loads(line))
     except (ValueError, TypeError) as error:
-        raise CaptioningError(
+        raise RunError(
             f'{where}: damaged ({error}). Remove the line to caption its images again, or start '
             'anew with --overwrite.'
         ) from error
@@ -160,7 +160,7 @@ def _lock(file, path: Path) -> None:
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
-        raise CaptioningError(
+        raise RunError(
             f'another process is captioning into {path.parent.with_suffix(".json")}: wait for it, '
             'end it, or name another --out.'
         ) from None

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.keys_of_images import assign_keys
 from mmtadp.captions.write import ResultFiles
 from mmtadp.utils.image_sources import find_images
-from mmtadp.utils.resumable import check_same_settings
+from mmtadp.utils.resumable import RunError, check_same_settings
 
 from .captioner import Decoding
 from .image_loading import DEFAULT_MAX_PIXELS
@@ -120,7 +119,7 @@ def make_plan(task: Task, files: ResultFiles, journal: Journal) -> Plan:
 
     Raises:
         RunError: If an earlier run had other arguments.
-        CaptioningError: If images, keys or earlier results do not go together with the task.
+        RunError: If images, keys or earlier results do not go together with the task.
     """
     paths = assign_keys(
         find_images(task.source, task.root, task.splits, task.cfg_options), task.key
@@ -145,10 +144,10 @@ def _cut(keys: list[str], size: int) -> list[list[str]]:
 def _part(batches: Sequence[list[str]], part: tuple[int, int]) -> list[list[str]]:
     index, count = part
     if not 0 <= index < count:
-        raise CaptioningError(f'--part {index} {count}: expected 0 <= index < count')
+        raise RunError(f'--part {index} {count}: expected 0 <= index < count')
     batches = list(batches[index::count])
     if not batches:
-        raise CaptioningError(
+        raise RunError(
             f'--part {index} {count}: there are fewer batches than parts, and none for this one. '
             'Use fewer parts or a smaller --batch-size.'
         )
@@ -178,7 +177,7 @@ def _earlier(task: Task, files: ResultFiles, journal: Journal, settings: dict) -
 def _finished(files: ResultFiles, settings: dict) -> Progress:
     provenance = files.read_provenance()
     if provenance is None or 'settings' not in provenance:
-        raise CaptioningError(
+        raise RunError(
             f'{files.captions} exists, and {files.provenance.name}, which would say how it was '
             'made, does not. Name another --out, or replace the file with --overwrite.'
         )

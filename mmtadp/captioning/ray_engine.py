@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 from .batching import AdaptiveBatches
 from .image_loading import load_image
@@ -44,7 +44,7 @@ class RayEngine:
             :class:`~.local_engine.LocalEngine`; seconds include the start of the actors.
 
     Raises:
-        CaptioningError: If Ray is not installed.
+        RunError: If Ray is not installed.
     """
 
     name = 'ray'
@@ -53,7 +53,7 @@ class RayEngine:
         try:
             import ray.data  # noqa: F401
         except ImportError as error:
-            raise CaptioningError(f'{HOW_TO_INSTALL}. ({error})') from error
+            raise RunError(f'{HOW_TO_INSTALL}. ({error})') from error
         self._actors = actors
         self.models = actors or 1
         self.seconds = self.model_seconds = 0.0
@@ -70,7 +70,7 @@ class RayEngine:
         """Joins the cluster that ``RAY_ADDRESS`` names, or starts one on this machine.
 
         Raises:
-            CaptioningError: If it is too small.
+            RunError: If it is too small.
         """
         import ray
 
@@ -86,7 +86,7 @@ class RayEngine:
         cpus = resources.get('CPU', 0)
         needed = self.models * _ACTOR_CPUS + _LOADING_CPUS
         if cpus < needed or (self._gpus and self.models > self._gpus):
-            raise CaptioningError(
+            raise RunError(
                 f'{self.models} actors need {needed:g} CPUs, and a GPU each if there are any; the '
                 f'cluster has {cpus:g} CPUs and {self._gpus} GPUs. Use fewer --actors.'
             )

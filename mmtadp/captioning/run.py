@@ -3,9 +3,7 @@
 import time
 from typing import NamedTuple
 
-from mmtadp.captions.errors import CaptioningError
-from mmtadp.captions.provenance import make_provenance
-from mmtadp.captions.write import ResultFiles
+from mmtadp.captions.write import ResultFiles, make_provenance
 from mmtadp.utils.resumable import RunError
 
 from .journal import Journal, Progress
@@ -118,12 +116,12 @@ def _sorted_out(plan: Plan, journal: Journal) -> tuple[dict[str, str], dict[str,
     """Captions by key, and the reason why there is none by path.
 
     Raises:
-        CaptioningError: If an image has neither, or none has a caption.
+        RunError: If an image has neither, or none has a caption.
     """
     done = plan.done
     lost = [key for key in plan.paths if key not in done]
     if lost:
-        raise CaptioningError(
+        raise RunError(
             f'{len(lost):,} of {len(plan.paths):,} images, such as {plan.paths[lost[0]]}, are not '
             f'in {journal.folder}: is the folder on a file system that all processes share? Start '
             'again to continue.'
@@ -133,7 +131,7 @@ def _sorted_out(plan: Plan, journal: Journal) -> tuple[dict[str, str], dict[str,
     if not captions:
         path, reason = next(iter(skipped.items()))
         journal.remove()
-        raise CaptioningError(
+        raise RunError(
             f'none of {len(skipped):,} images has a caption. The first is {path}: {reason}.'
         )
     return captions, skipped

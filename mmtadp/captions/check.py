@@ -140,13 +140,3 @@ def _find_words(
 def _joined(phrase: str) -> str:
     """In lower case, with one space between its words, or parts with hyphens between them."""
     return ' '.join(phrase.lower().replace('-', ' ').split())
-
-
-def count_clip_tokens(texts: list[str]) -> list[int]:
-    """Length of captions in CLIP's tokens, start and end of text included."""
-    from mmtadp.models.diffusion import clip_tokenizer
-
-    if not texts:
-        return []
-    encoded = clip_tokenizer()(texts, truncation=False, verbose=False)
-    return list(map(len, encoded['input_ids']))

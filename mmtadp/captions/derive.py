@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mmtadp.utils.atomic_files import write_json
+from mmtadp.utils.resumable import RunError
 
 from .entries import Entry, read_entries
-from .errors import CaptioningError
 from .merge import origin, write_checked
-from .provenance import make_provenance
-from .write import ResultFiles, sha256
+from .write import ResultFiles, make_provenance, sha256
 
 
 class Derived(NamedTuple):
@@ -30,7 +29,7 @@ def derive_file(
     source: str,
     out: str,
     settings: dict,
-    change: Callable[[str, str], str],
+    change: Callable[[str], str],
     overwrite: bool = False,
 ) -> Derived:
     """Rewrites every caption of a file; class labels and the number of entries stay.
@@ -39,8 +38,7 @@ def derive_file(
         source (str): A caption file of any schema.
         out (str): The file to write, in the authors' schema, entries in the order of keys.
         settings (dict): What was done, for the file beside it.
-        change (Callable[[str, str], str]): From a text that is each caption's own (its key, and
-            its place among several) and the caption to the new one.
+        change (Callable[[str], str]): Return the new caption for a caption.
         overwrite (bool): Whether ``out`` may exist.
 
     Returns:
@@ -49,12 +47,12 @@ def derive_file(
     Raises:
         FileNotFoundError: If there is no such source.
         CaptionFileError: If it is no caption file.
-        CaptioningError: If ``out`` exists.
+        RunError: If ``out`` exists.
     """
     files = free_files(out, overwrite)
     entries, changed = {}, 0
     for key, entry in read_entries(source).items():
-        captions = [change(f'{key}/{i}', text) for i, text in enumerate(entry.captions)]
+        captions = [change(text) for text in entry.captions]
         changed += sum(new != old for new, old in zip(captions, entry.captions, strict=True))
         entries[key] = Entry(tuple(dict.fromkeys(captions)), entry.class_label)
     settings = {**settings, 'source': origin(source)}  # before it may be overwritten
@@ -76,7 +74,7 @@ def write_derived(
         Derived: How it went; all captions count as changed.
 
     Raises:
-        CaptioningError: If ``out`` exists or the captions' keys fit no image uniquely.
+        RunError: If ``out`` exists or the captions' keys fit no image uniquely.
     """
     entries = {key: Entry((caption,)) for key, caption in captions.items()}
     return _write(free_files(out, overwrite), entries, settings)
@@ -86,11 +84,11 @@ def free_files(out: str, overwrite: bool) -> ResultFiles:
     """The files of a result that is not there yet.
 
     Raises:
-        CaptioningError: If it is, and may not be overwritten.
+        RunError: If it is, and may not be overwritten.
     """
     files = ResultFiles(out)
     if files.captions.exists() and not overwrite:
-        raise CaptioningError(f'{out} exists: name another --out, or replace it with --overwrite.')
+        raise RunError(f'{out} exists: name another --out, or replace it with --overwrite.')
     return files
 
 

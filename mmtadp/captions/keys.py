@@ -3,15 +3,11 @@
 import posixpath
 from collections.abc import Iterable, Iterator
 
+from mmtadp.utils.image_sources import IMAGE_EXTENSIONS
+
 from .formats import CaptionFileError
 
 KEY_POLICIES = ('auto', 'stem', 'filename', 'relpath')
-
-# fmt: off
-IMAGE_EXTENSIONS = (
-    '.bmp', '.gif', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp',
-)
-# fmt: on
 
 
 def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:

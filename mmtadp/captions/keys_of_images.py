@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable
 
 from mmtadp.utils.image_sources import ImageFile
+from mmtadp.utils.resumable import RunError
 
-from .errors import CaptioningError
 from .keys import key_pattern, path_patterns
 
 POLICIES = ('stem', 'filename', 'relpath')
@@ -23,17 +23,17 @@ def assign_keys(images: Iterable[ImageFile], policy: str) -> dict[str, str]:
         dict[str, str]: Key to path, in the order of the keys.
 
     Raises:
-        CaptioningError: If two images would get one key, if a key would be read as naming
+        RunError: If two images would get one key, if a key would be read as naming
             another image, or if an image is outside its root.
     """
     if policy not in POLICIES:
-        raise CaptioningError(f'key policy {policy!r}: expected one of {", ".join(POLICIES)}')
+        raise RunError(f'key policy {policy!r}: expected one of {", ".join(POLICIES)}')
     paths: dict[str, str] = {}
     for image in images:
         key = _key(image, policy)
         _check_text(image.path, key)
         if paths.setdefault(key, image.path) != image.path:
-            raise CaptioningError(
+            raise RunError(
                 f'{paths[key]} and {image.path} would both have the key {key!r} under --key '
                 f'{policy}. {_way_out(policy)}'
             )
@@ -51,7 +51,7 @@ def _key(image: ImageFile, policy: str) -> str:
         return name
     key = os.path.relpath(image.path, image.root).replace(os.sep, '/')
     if key.startswith('../'):
-        raise CaptioningError(
+        raise RunError(
             f'{image.path} is not inside {image.root}, so it has no relative key: name a folder '
             'above all images with --root, or use --key stem or filename.'
         )
@@ -62,7 +62,7 @@ def _check_text(path: str, key: str) -> None:
     try:
         key.encode()
     except UnicodeEncodeError:
-        raise CaptioningError(
+        raise RunError(
             f'the file name {path!r} is not UTF-8, so it cannot be a key of a JSON file: rename '
             'the image.'
         ) from None
@@ -74,13 +74,13 @@ def _check_lookup(
     """Checks that looking the path up finds this key and no other."""
     found = [patterns[pattern] for pattern in path_patterns(path) if pattern in patterns]
     if key not in found:
-        raise CaptioningError(
+        raise RunError(
             f'{path}: the key {key!r} would be read as a name with an image extension, which does '
             'not fit this image: use --key filename or relpath.'
         )
     other = next((other for other in found if other != key), None)
     if other is not None:
-        raise CaptioningError(
+        raise RunError(
             f'the key {other!r} of {paths[other]} would also fit {path}, whose key is {key!r}: '
             'name a folder further up with --root, so that each key has its folder.'
         )

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmtadp.utils.atomic_files import write_json
+from mmtadp.utils.resumable import RunError
 
 from . import CaptionFileError, CaptionStore
 from .entries import Entry, read_entries
-from .errors import CaptioningError
-from .provenance import make_provenance
-from .write import ResultFiles, sha256, write_captions, write_list
+from .write import ResultFiles, make_provenance, sha256, write_captions, write_list
 
 ON_CONFLICT = ('error', 'first', 'last', 'all')
 
@@ -33,15 +32,13 @@ def merge_files(
     Raises:
         FileNotFoundError: If a source does not exist.
         CaptionFileError: If one is no caption file, or keys of two kinds fit the same image.
-        CaptioningError: If captions differ and ``on_conflict`` is 'error', or ``out`` exists.
+        RunError: If captions differ and ``on_conflict`` is 'error', or ``out`` exists.
     """
     if on_conflict not in ON_CONFLICT:
-        raise CaptioningError(
-            f'on_conflict={on_conflict!r}: expected one of {", ".join(ON_CONFLICT)}'
-        )
+        raise RunError(f'on_conflict={on_conflict!r}: expected one of {", ".join(ON_CONFLICT)}')
     files = ResultFiles(out)
     if files.captions.exists() and not overwrite:
-        raise CaptioningError(f'{out} exists: name another --out, or replace it with --overwrite.')
+        raise RunError(f'{out} exists: name another --out, or replace it with --overwrite.')
     merged: dict[str, Entry] = {}
     origins: dict[str, str] = {}
     conflicts = set()
@@ -51,7 +48,7 @@ def merge_files(
             if _differ(known, entry):
                 conflicts.add(key)
                 if on_conflict == 'error':
-                    raise CaptioningError(_conflict(key, known, origins[key], entry, source))
+                    raise RunError(_conflict(key, known, origins[key], entry, source))
                 merged[key] = _settle(known, entry, on_conflict)
             origins.setdefault(key, source)
     content = [origin(source) for source in sources]  # before one of them is overwritten
@@ -97,7 +94,7 @@ def write_checked(files: ResultFiles, merged: dict[str, Entry]) -> None:
         merged (dict[str, Entry]): By key.
 
     Raises:
-        CaptioningError: If it could not be read.
+        RunError: If it could not be read.
     """
     trial = files.captions.with_suffix('.unchecked.json')
     try:
@@ -105,7 +102,7 @@ def write_checked(files: ResultFiles, merged: dict[str, Entry]) -> None:
         CaptionStore([str(trial)])
         trial.replace(files.captions)
     except CaptionFileError as error:
-        raise CaptioningError(str(error).replace(str(trial), str(files.captions))) from error
+        raise RunError(str(error).replace(str(trial), str(files.captions))) from error
     finally:
         trial.unlink(missing_ok=True)
 

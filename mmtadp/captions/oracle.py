@@ -1,6 +1,6 @@
 """Captions from the classes of a dataset: those in an image's ground truth, or all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os.path import abspath
 from typing import Any
 
@@ -8,11 +8,10 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from tqdm import tqdm
 
-from mmtadp.datasets.transforms import OracleCaptionTransform
 from mmtadp.utils.dataset_images import config_datasets, image_root
 from mmtadp.utils.image_sources import ImageFile
+from mmtadp.utils.resumable import RunError
 
-from .errors import CaptioningError
 from .keys_of_images import assign_keys
 
 # The only transform of a dataset's own pipeline that runs: mmseg's and mmdet's end so.
@@ -27,7 +26,7 @@ def class_names_caption(class_names: Sequence[str]) -> str:
 def oracle_captions(
     config: Config,
     name: str,
-    oracle: OracleCaptionTransform,
+    oracle: Callable[[dict], dict],
     key: str = 'relpath',
     splits: Sequence[str] = ('train', 'val', 'test'),
     root: str | None = None,
@@ -41,7 +40,7 @@ def oracle_captions(
     Args:
         config (Config): Of mmseg or mmdet.
         name (str): What messages call the config.
-        oracle (OracleCaptionTransform): Chooses and spells the names.
+        oracle (Callable): An ``OracleCaptionTransform``, which chooses and spells the names.
         key (str): What names an image in the file: 'stem', 'filename' or 'relpath'.
         splits (Sequence[str]): Whose datasets, of 'train', 'val' and 'test'.
         root (str, optional): Where relative keys start. Defaults to the datasets' image folders.
@@ -50,7 +49,7 @@ def oracle_captions(
         dict[str, str]: Key to caption, ``''`` for an image without a class.
 
     Raises:
-        CaptioningError: If the datasets cannot be read, have no ``LoadAnnotations``, give an
+        RunError: If the datasets cannot be read, have no ``LoadAnnotations``, give an
             image two captions, or two images one key.
     """
     datasets = config_datasets(config, name, splits, kept_transforms=[_LOADER])
@@ -58,7 +57,7 @@ def oracle_captions(
     captions: dict[str, str] = {}
     for dataset in datasets:
         if not dataset.pipeline.transforms:
-            raise CaptioningError(
+            raise RunError(
                 f'{name}: the pipeline of a {type(dataset).__name__} has no {_LOADER}, which says '
                 'how its ground truth is read. Add one, or leave the dataset out with --splits.'
             )
@@ -72,21 +71,21 @@ def oracle_captions(
             folder = abspath(image_root(dataset, path) if root is None else root)
             images.setdefault(path, ImageFile(path, folder))
             if captions.setdefault(path, caption) != caption:
-                raise CaptioningError(
+                raise RunError(
                     f'{name} has {path} twice, with different ground truth: {captions[path]!r} '
                     f'and {caption!r}. Choose one with --splits.'
                 )
     return {key: captions[path] for key, path in assign_keys(images.values(), key).items()}
 
 
-def _caption(dataset: Any, info: dict, oracle: OracleCaptionTransform) -> str:
+def _caption(dataset: Any, info: dict, oracle: Callable[[dict], dict]) -> str:
     path = info['img_path']
     try:
         results = dataset.pipeline(info)
         if results is None:
-            raise CaptioningError(f'{_LOADER} skips it')
+            raise RunError(f'{_LOADER} skips it')
         return oracle(results)['caption']
     except (OSError, ValueError, KeyError) as error:
-        raise CaptioningError(
+        raise RunError(
             f'the ground truth of {path} cannot be read ({type(error).__name__}: {error}).'
         ) from error

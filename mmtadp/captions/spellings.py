@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
-from .errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 
 def read_names(given: Sequence[str]) -> list[str]:
@@ -20,7 +20,7 @@ def read_names(given: Sequence[str]) -> list[str]:
         list[str]: The names.
 
     Raises:
-        CaptioningError: If the file has none.
+        RunError: If the file has none.
     """
     if len(given) != 1 or not os.path.isfile(given[0]):
         return list(given)
@@ -34,9 +34,9 @@ def read_names(given: Sequence[str]) -> list[str]:
                 lines = filter(None, map(str.strip, file.read().splitlines()))
                 names = json.loads('\n'.join(lines)) if extension == '.json' else list(lines)
     except ValueError as error:
-        raise CaptioningError(f'{path}: no class names: {error}') from error
+        raise RunError(f'{path}: no class names: {error}') from error
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise CaptioningError(
+        raise RunError(
             f'{path}: expected class names, in class_names of a config, a JSON list, or one a line'
         )
     return list(names)
@@ -53,10 +53,10 @@ def respell(names: Sequence[str], spellings: Sequence[Sequence[str]]) -> list[st
         list[str]: In the order of ``names``.
 
     Raises:
-        CaptioningError: If a name to replace is not among ``names``.
+        RunError: If a name to replace is not among ``names``.
     """
     table = {old: new for old, new in spellings}
     unknown = [old for old in table if old not in names]
     if unknown:
-        raise CaptioningError(f'{unknown[0]!r} is none of the class names {", ".join(names)}.')
+        raise RunError(f'{unknown[0]!r} is none of the class names {", ".join(names)}.')
     return [table.get(name, name) for name in names]

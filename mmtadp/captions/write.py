@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mmtadp.utils.atomic_files import write_json, write_text
-
-from .errors import CaptioningError
+from mmtadp.utils.dependencies import installed_versions
+from mmtadp.utils.resumable import RunError
 
 
 class ResultFiles:
@@ -26,7 +27,7 @@ class ResultFiles:
     def __init__(self, path: str | os.PathLike):
         self.captions = Path(path).absolute()
         if self.captions.suffix != '.json':
-            raise CaptioningError(f'{path}: a caption file is named something.json')
+            raise RunError(f'{path}: a caption file is named something.json')
         self.provenance = self.captions.with_suffix('.provenance.json')
         self.skipped = self.captions.with_suffix('.skipped.txt')
         self.journal = self.captions.with_suffix('.journal')
@@ -80,3 +81,27 @@ def write_list(path: Path, skipped: dict[str, str]) -> None:
 def sha256(path: Path) -> str:
     """Digest of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# Versions of these packages influence a caption.
+_PACKAGES = (
+    'mmtadp',
+    'torch',
+    'transformers',
+    'tokenizers',
+    'pillow',
+    'nltk',
+    'bitsandbytes',
+    'ray',
+)
+
+
+def make_provenance(settings: dict, **details: object) -> dict:
+    """What is written beside a caption file.
+
+    Args:
+        settings (dict): What the captions depend on: model, revision, decoding, input, ....
+        **details: What they do not depend on.
+    """
+    date = datetime.now(UTC).isoformat(timespec='seconds')
+    return dict(settings=settings, date=date, versions=installed_versions(_PACKAGES), **details)

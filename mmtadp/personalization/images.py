@@ -10,8 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mmtadp.captioning.image_loading import open_rgb
-from mmtadp.captions.errors import UnusableImageError
+from mmtadp.captioning.image_loading import UnusableImageError, open_rgb
 from mmtadp.utils.image_sources import find_images
 from mmtadp.utils.resumable import RunError
 

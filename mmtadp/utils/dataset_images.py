@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DATASETS, DefaultScope
 
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 
 def config_images(
@@ -29,7 +29,7 @@ def config_images(
         datasets have is repeated.
 
     Raises:
-        CaptioningError: If the config has no dataset, or one that cannot be built.
+        RunError: If the config has no dataset, or one that cannot be built.
     """
     datasets = config_datasets(config, name, splits)
     return [image for dataset in datasets for image in _images(dataset)]
@@ -51,7 +51,7 @@ def config_datasets(
         list: Datasets of mmseg or mmdet.
 
     Raises:
-        CaptioningError: If the config has no dataset, or one that cannot be built.
+        RunError: If the config has no dataset, or one that cannot be built.
     """
     datasets = []
     found = False
@@ -64,13 +64,13 @@ def config_datasets(
             with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmseg')):
                 datasets += _leaves(DATASETS.build(_bare(dataset, tuple(kept_transforms))))
         except Exception as error:
-            raise CaptioningError(
+            raise RunError(
                 f'{name}: the dataset of {split}_dataloader cannot be read '
                 f'({type(error).__name__}: {error}). Set its paths with --cfg-options, or leave '
                 f'it out with --splits {" ".join(s for s in splits if s != split) or "..."}.'
             ) from error
     if not found:
-        raise CaptioningError(
+        raise RunError(
             f'{name} has no dataset in {" or ".join(f"{split}_dataloader" for split in splits)}.'
         )
     return datasets

@@ -7,10 +7,16 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from mmtadp.captions.errors import CaptioningError
-from mmtadp.captions.keys import IMAGE_EXTENSIONS
+from mmtadp.utils.resumable import RunError
 
 CONFIG_EXTENSIONS = ('.py', '.json', '.yaml', '.yml')
+
+# fmt: off
+IMAGE_EXTENSIONS = (
+    '.bmp', '.gif', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp',
+)
+# fmt: on
+
 SOURCES = (
     'a folder (searched with its subfolders), an image, a text file with one image per line, a '
     "quoted glob such as 'data/*/images/*.jpg', or an mmseg or mmdet config"
@@ -46,7 +52,7 @@ def find_images(
         once.
 
     Raises:
-        CaptioningError: If there is no such source, or it has no image.
+        RunError: If there is no such source, or it has no image.
     """
     if os.path.isdir(source):
         images = [ImageFile(path, source) for path in sorted(_walk(source))]
@@ -57,11 +63,9 @@ def find_images(
         found = sorted(glob.glob(source, recursive=True))
         images = [ImageFile(path, start) for path in found if _is_image(path)]
     else:
-        raise CaptioningError(f'{source!r} does not exist. Expected {SOURCES}.')
+        raise RunError(f'{source!r} does not exist. Expected {SOURCES}.')
     if not images:
-        raise CaptioningError(
-            f'{source!r} has no image; known extensions: {" ".join(IMAGE_EXTENSIONS)}.'
-        )
+        raise RunError(f'{source!r} has no image; known extensions: {" ".join(IMAGE_EXTENSIONS)}.')
     unique = {}
     for path, start in images:
         path = os.path.abspath(path)
@@ -109,12 +113,12 @@ def _listed(source: str, root: str) -> list[str]:
         with open(source, encoding='utf-8-sig') as file:
             lines = [line.rstrip('\r\n').split('\t')[0].strip() for line in file]
     except UnicodeDecodeError as error:
-        raise CaptioningError(
+        raise RunError(
             f'{source} is not UTF-8 text at byte {error.start}. Expected {SOURCES}.'
         ) from error
     paths = [_with_extension(os.path.join(root, line)) for line in lines if line]
     if paths and not any(map(os.path.isfile, paths)):
-        raise CaptioningError(
+        raise RunError(
             f'{source}: none of the {len(paths):,} images it lists exists, such as {paths[0]}. '
             'Paths are relative to the folder of the list; name another with --root.'
         )

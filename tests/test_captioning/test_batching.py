@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmtadp.captioning.batching import AdaptiveBatches, is_out_of_memory
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 
 class Device:
@@ -42,7 +42,7 @@ def test_a_short_batch_that_does_not_fit():
 
 
 def test_one_image_is_too_much():
-    with pytest.raises(CaptioningError, match='one image at a time.*--dtype'):
+    with pytest.raises(RunError, match='one image at a time.*--dtype'):
         run(AdaptiveBatches(4), Device(room=0), 4)
 
 
@@ -78,5 +78,5 @@ def _raise(error):
 
 
 def test_size_of_zero():
-    with pytest.raises(CaptioningError, match='batch size 0: expected 1 or more'):
+    with pytest.raises(RunError, match='batch size 0: expected 1 or more'):
         AdaptiveBatches(0)

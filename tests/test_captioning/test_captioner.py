@@ -6,8 +6,8 @@ import torch
 from mmtadp.captioning import Captioner, Decoding
 from mmtadp.captioning.image_loading import open_rgb
 from mmtadp.captioning.model_inputs import PixelInputs, PromptedInputs
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.utils.image_sources import find_images
+from mmtadp.utils.resumable import RunError
 from tests.utils.tiny_captioner import END, NUM_QUERIES, WORDS, save_encoder_decoder, save_llava
 
 
@@ -88,7 +88,7 @@ def test_other_search_for_an_empty_caption():
 
 @pytest.mark.parametrize('wrong', [(78, 77, 1), (-1, 77, 1), (0, 0, 1), (0, 77, 0)])
 def test_impossible_searches(wrong):
-    with pytest.raises(CaptioningError, match='expected'):
+    with pytest.raises(RunError, match='expected'):
         Decoding(*wrong)
 
 
@@ -120,7 +120,7 @@ def test_a_prompt_is_not_part_of_the_caption(blip2, photos):
 def test_vision_encoder_decoder(tmp_path, photos):
     texts = captions(save_encoder_decoder(tmp_path), photos)
     assert len(set(texts)) > 5
-    with pytest.raises(CaptioningError, match='it takes no prompt'):
+    with pytest.raises(RunError, match='it takes no prompt'):
         captions(tmp_path, photos, prompt='a photo of')
 
 
@@ -135,17 +135,17 @@ def test_a_model_that_converses_is_asked(tmp_path, photos):
 
 
 def test_unknown_model():
-    with pytest.raises(CaptioningError, match=r"model 'no/such' is no local folder.*hf download"):
+    with pytest.raises(RunError, match=r"model 'no/such' is no local folder.*hf download"):
         Captioner.load('no/such')
 
 
 def test_folder_without_a_model(tmp_path):
-    with pytest.raises(CaptioningError, match='cannot be loaded as an image-to-text model'):
+    with pytest.raises(RunError, match='cannot be loaded as an image-to-text model'):
         Captioner.load(str(tmp_path))
 
 
 def test_a_model_that_reads_no_images(tiny_pipeline):
-    with pytest.raises(CaptioningError, match='cannot be loaded as an image-to-text model'):
+    with pytest.raises(RunError, match='cannot be loaded as an image-to-text model'):
         Captioner.load(str(tiny_pipeline / 'text_encoder'))
 
 
@@ -157,13 +157,13 @@ def test_missing_weights_are_not_made_up(blip2, tmp_path):
     weights = load_file(tmp_path / 'model.safetensors')
     del weights['query_tokens']
     save_file(weights, tmp_path / 'model.safetensors', metadata=dict(format='pt'))
-    with pytest.raises(CaptioningError, match='lacks 1 weights, such as query_tokens'):
+    with pytest.raises(RunError, match='lacks 1 weights, such as query_tokens'):
         Captioner.load(str(tmp_path))
 
 
 def test_int8_says_what_to_install(blip2, monkeypatch):
     monkeypatch.setitem(sys.modules, 'bitsandbytes', None)
-    with pytest.raises(CaptioningError, match='int8 needs .*bitsandbytes: pip install'):
+    with pytest.raises(RunError, match='int8 needs .*bitsandbytes: pip install'):
         Captioner.load(str(blip2), dtype='int8')
 
 

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmtadp.captioning.image_loading import explained_worker_death, load_ahead, open_rgb
-from mmtadp.captions.errors import CaptioningError, UnusableImageError
+from mmtadp.captioning.image_loading import (
+    UnusableImageError,
+    explained_worker_death,
+    load_ahead,
+    open_rgb,
+)
+from mmtadp.utils.resumable import RunError
 
 
 @pytest.fixture
@@ -102,6 +107,6 @@ def die(image):
 
 def test_death_of_a_worker(photo):
     loading = load_ahead([['a']], dict(a=str(photo[0])), die, workers=1)
-    died = pytest.raises(CaptioningError, match='decodes images died.*--workers')
+    died = pytest.raises(RunError, match='decodes images died.*--workers')
     with died, explained_worker_death():
         list(loading)

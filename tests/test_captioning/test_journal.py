@@ -4,7 +4,7 @@ import multiprocessing
 import pytest
 
 from mmtadp.captioning.journal import Journal, Progress
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 BATCHES = [
     Progress({'a': 'a dog', 'b': 'eine Straße'}, {}),
@@ -63,7 +63,7 @@ def test_a_torn_line_is_not_written_onto(journal):
 def test_a_damaged_line_in_the_middle_is_no_accident(journal):
     path = journal.folder / '0.jsonl'
     path.write_bytes(path.read_bytes().replace(b'"a cat"', b'"a ca'))
-    with pytest.raises(CaptioningError, match='0.jsonl, line 2: damaged .* --overwrite'):
+    with pytest.raises(RunError, match='0.jsonl, line 2: damaged .* --overwrite'):
         journal.read()
 
 
@@ -85,7 +85,7 @@ def test_removed_at_once(journal):
 def _try_to_open(folder, outcome):
     try:
         Journal(folder).refuse_second_run()
-    except CaptioningError as error:
+    except RunError as error:
         outcome.put(str(error))
     else:
         outcome.put('')

@@ -12,8 +12,8 @@ import pytest
 
 from mmtadp.captioning import LocalEngine, Processes, Task, run_task
 from mmtadp.captioning.journal import Journal
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.write import ResultFiles
+from mmtadp.utils.resumable import RunError
 from tests.utils.captioning_runs import captions_of, interrupt, run
 
 
@@ -28,7 +28,7 @@ def _run_one(task: Task, rank: int, count: int, port: int) -> None:
     processes = Processes.from_environment()
     try:
         summary = run_task(task, LocalEngine('cpu', processes), processes)
-    except CaptioningError as error:
+    except RunError as error:
         print(error, flush=True)
         os._exit(2)
     assert (summary is not None) == (rank == 0)

@@ -11,7 +11,6 @@ import pytest
 
 from mmtadp.captioning import Captioner, Decoding, Summary
 from mmtadp.captioning.journal import Journal
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.write import ResultFiles
 from mmtadp.utils.resumable import RunError
 from tests.utils.captioning_runs import (
@@ -105,7 +104,7 @@ def test_a_second_run_is_refused_while_the_first_is_at_work(task, tmp_path):
     process.start()
     while not (tmp_path / 'log').exists():
         time.sleep(0.01)
-    with pytest.raises(CaptioningError, match='another process is captioning into .*captions.js'):
+    with pytest.raises(RunError, match='another process is captioning into .*captions.js'):
         run(replace(task, overwrite=True))
     process.join()
     assert process.exitcode == 0 and len(captions_of(task)) == 11
@@ -172,13 +171,13 @@ def test_overwrite(task, whole, monkeypatch):
 
 def test_a_file_of_unknown_origin_is_not_touched(task):
     Path(task.out).write_text('{"a": "a dog"}')
-    with pytest.raises(CaptioningError, match='captions.provenance.json.* does not'):
+    with pytest.raises(RunError, match='captions.provenance.json.* does not'):
         run(task)
     assert Path(task.out).read_text() == '{"a": "a dog"}'
 
 
 def test_a_slip_in_the_model_name_binds_nobody(task):
-    with pytest.raises(CaptioningError, match='no local folder'):
+    with pytest.raises(RunError, match='no local folder'):
         run(replace(task, model='no/such'))
     assert run(task).captions == 11
 

@@ -11,9 +11,9 @@ from PIL import Image
 from mmtadp.captioning import Captioner, Decoding, Summary
 from mmtadp.captioning.image_loading import open_rgb
 from mmtadp.captions import CaptionStore
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.merge import merge_files
 from mmtadp.captions.write import ResultFiles
+from mmtadp.utils.resumable import RunError
 from tests.utils.captioning_runs import (
     captions_of,
     change_logits,
@@ -110,7 +110,7 @@ def test_the_list_of_skipped_images_can_be_captioned(task, photos, tmp_path):
 def test_nothing_but_broken_images(task, tmp_path):
     (tmp_path / 'images').mkdir()
     (tmp_path / 'images/a.png').write_bytes(b'no image')
-    with pytest.raises(CaptioningError, match=r'none of 1 images has a caption.*a\.png: no image'):
+    with pytest.raises(RunError, match=r'none of 1 images has a caption.*a\.png: no image'):
         run(replace(task, source=str(tmp_path / 'images')))
     assert names_beside(task) == ['images']
 
@@ -168,14 +168,14 @@ def test_parts_make_the_whole(task, tmp_path):
     assert [run(part).captions for part in parts] == [7, 4]
     merge_files([part.out for part in parts], str(tmp_path / 'merged.json'))
     assert (tmp_path / 'merged.json').read_bytes() == Path(task.out).read_bytes()
-    with pytest.raises(CaptioningError, match='expected 0 <= index < count'):
+    with pytest.raises(RunError, match='expected 0 <= index < count'):
         run(replace(task, part=(2, 2), out=str(tmp_path / 'x.json')))
-    with pytest.raises(CaptioningError, match='fewer batches than parts'):
+    with pytest.raises(RunError, match='fewer batches than parts'):
         run(replace(task, part=(3, 4), out=str(tmp_path / 'x.json')))
 
 
 def test_name_of_the_result(task):
-    with pytest.raises(CaptioningError, match='captions.txt: a caption file is named something.j'):
+    with pytest.raises(RunError, match='captions.txt: a caption file is named something.j'):
         run(replace(task, out='captions.txt'))
 
 

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from mmtadp.captioning.cleaning import Vocabulary
-from mmtadp.captions.check import check_captions, count_clip_tokens
+from mmtadp.captions.check import check_captions
+from mmtadp.models.diffusion.tokenizer import count_clip_tokens
 from mmtadp.utils.image_sources import ImageFile, find_images
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from mmtadp.captions.derive import derive_file, write_derived
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.write import sha256
+from mmtadp.utils.resumable import RunError
 
 
 def test_entries_and_provenance(tmp_path, monkeypatch):
@@ -15,13 +15,13 @@ def test_entries_and_provenance(tmp_path, monkeypatch):
     )
     seen = []
 
-    def change(own: str, caption: str) -> str:
-        seen.append(own)
+    def change(caption: str) -> str:
+        seen.append(caption)
         return caption.lower().strip('-')
 
     result = derive_file('a.json', 'out.json', dict(derived='lower'), change)
     assert result == (3, 4, ['c'])
-    assert seen == ['b/0', 'b/1', 'a/0', 'c/0']
+    assert seen == ['A dog', 'a DOG', 'CAT', '-']
     assert Path('out.json').read_text() == (
         '{\n'
         '"a": {"captions": ["cat"]},\n'
@@ -34,7 +34,7 @@ def test_entries_and_provenance(tmp_path, monkeypatch):
     assert provenance['settings']['source']['sha256'] == sha256(Path('a.json'))
     assert provenance['sha256'] == sha256(Path('out.json'))
     # A file may replace its source, when that is asked for.
-    with pytest.raises(CaptioningError, match='replace it with --overwrite'):
+    with pytest.raises(RunError, match='replace it with --overwrite'):
         derive_file('out.json', 'out.json', {}, change)
     assert derive_file('out.json', 'out.json', {}, change, overwrite=True).changed == 0
     provenance = json.loads(Path('out.provenance.json').read_text())
@@ -44,6 +44,6 @@ def test_entries_and_provenance(tmp_path, monkeypatch):
 def test_captions_of_no_file(tmp_path):
     out = tmp_path / 'out.json'
     assert write_derived({'a': 'dog', 'b': ''}, str(out), {}) == (2, 2, ['b'])
-    with pytest.raises(CaptioningError, match='exists'):
+    with pytest.raises(RunError, match='exists'):
         write_derived({'a': 'cat'}, str(out), {})
     assert json.loads(out.read_text())['a'] == {'captions': ['dog']}

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from mmtadp.captions import CaptionFileError
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.merge import merge_files
+from mmtadp.utils.resumable import RunError
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_schemas_and_labels(write):
 def test_conflicts(write):
     a = write('a.json', {'x': 'a dog', 'y': 'a tree'})
     b = write('b.json', {'x': 'a wolf'})
-    with pytest.raises(CaptioningError, match="'x' has different captions: 'a dog' and 'a wolf'"):
+    with pytest.raises(RunError, match="'x' has different captions: 'a dog' and 'a wolf'"):
         merge_files([a, b], 'out.json')
     assert not Path('out.json').exists()
     for choice, captions in (
@@ -45,23 +45,23 @@ def test_conflicts(write):
     ):
         assert merge_files([a, b], 'out.json', choice, overwrite=True) == (2, 1)
         assert json.loads(Path('out.json').read_text())['x']['captions'] == captions
-    with pytest.raises(CaptioningError, match="on_conflict='both': expected one of error, first"):
+    with pytest.raises(RunError, match="on_conflict='both': expected one of error, first"):
         merge_files([a, b], 'out.json', 'both', overwrite=True)
 
 
 def test_class_labels_that_differ(write):
     a = write('a.json', {'x': {'captions': ['a dog'], 'class_label': 1}})
     b = write('b.json', {'x': {'captions': ['a dog'], 'class_label': 2}})
-    with pytest.raises(CaptioningError, match='different class labels: 1 and 2'):
+    with pytest.raises(RunError, match='different class labels: 1 and 2'):
         merge_files([a, b], 'out.json')
 
 
 def test_keys_that_fit_one_image(write):
     a = write('a.json', {'x.png': 'a dog'})
     b = write('b.json', {'night/x.png': 'a wolf'})
-    with pytest.raises(CaptioningError, match="'x.png' of .*out.json .* fit the same image"):
+    with pytest.raises(RunError, match="'x.png' of .*out.json .* fit the same image"):
         merge_files([a, b], 'out.json')
-    with pytest.raises(CaptioningError, match='cannot tell what the keys are'):
+    with pytest.raises(RunError, match='cannot tell what the keys are'):
         merge_files([a, write('c.json', {'y': 'a cat'})], 'out.json')
     assert sorted(path.name for path in Path().iterdir()) == ['a.json', 'b.json', 'c.json']
 
@@ -84,7 +84,7 @@ def test_side_files(write):
 
 def test_files_that_are_there_or_not(write):
     a = write('a.json', {'x': 'a dog'})
-    with pytest.raises(CaptioningError, match='a.json exists: name another --out'):
+    with pytest.raises(RunError, match='a.json exists: name another --out'):
         merge_files([a], 'a.json')
     with pytest.raises(FileNotFoundError, match='caption file not found'):
         merge_files([a, 'gone.json'], 'out.json')

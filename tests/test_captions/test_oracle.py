@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.oracle import class_names_caption, oracle_captions
 from mmtadp.datasets.transforms import OracleCaptionTransform
+from mmtadp.utils.resumable import RunError
 
 NAMES = ['wall', 'tree', 'cat', 'dog']
 
@@ -97,13 +97,13 @@ def test_boxes(tmp_path):
 
 def test_what_goes_wrong(segmentation, tmp_path):
     oracle = OracleCaptionTransform(NAMES[:2])
-    with pytest.raises(CaptioningError, match='no name for label 2'):
+    with pytest.raises(RunError, match='no name for label 2'):
         oracle_captions(segmentation, 'seg.py', oracle)
     (tmp_path / 'masks/day/0.png').unlink()
-    with pytest.raises(CaptioningError, match='0.jpg cannot be read .FileNotFoundError'):
+    with pytest.raises(RunError, match='0.jpg cannot be read .FileNotFoundError'):
         oracle_captions(segmentation, 'seg.py', oracle)
     segmentation.val_dataloader.dataset.pipeline = [dict(type='LoadImageFromFile')]
-    with pytest.raises(CaptioningError, match='a BaseSegDataset has no LoadAnnotations'):
+    with pytest.raises(RunError, match='a BaseSegDataset has no LoadAnnotations'):
         oracle_captions(segmentation, 'seg.py', oracle, splits=['val'])
 
 

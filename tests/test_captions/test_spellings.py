@@ -1,7 +1,7 @@
 import pytest
 
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.captions.spellings import read_names, respell
+from mmtadp.utils.resumable import RunError
 
 
 def test_names_from_anywhere(tmp_path):
@@ -15,7 +15,7 @@ def test_names_from_anywhere(tmp_path):
         assert read_names([str(tmp_path / name)]) == ['cat', 'potted plant']
     for name, text in (('a.json', '{"cat": 1}'), ('b.json', 'cat'), ('c.py', 'names = 1')):
         (tmp_path / name).write_text(text)
-        with pytest.raises(CaptioningError, match=name):
+        with pytest.raises(RunError, match=name):
             read_names([str(tmp_path / name)])
 
 
@@ -26,5 +26,5 @@ def test_the_names_of_voc2012(repository):
 
 def test_spellings():
     assert respell(['sheep', 'aeroplane'], [['aeroplane', 'airplane']]) == ['sheep', 'airplane']
-    with pytest.raises(CaptioningError, match="'plane' is none of the class names sheep"):
+    with pytest.raises(RunError, match="'plane' is none of the class names sheep"):
         respell(['sheep'], [['plane', 'airplane']])

@@ -71,25 +71,3 @@ def test_class_names(derive, config, tmp_path):
     names = ('--class-names', 'cat', 'potted plant', '--key', 'stem')
     assert derive('class-names', 'data/images', '--out', 'b.json', *names)[0] == 0
     assert read(tmp_path / 'b.json') == {str(i): ['cat potted plant'] for i in range(4)}
-
-
-def test_random_ones(derive, tmp_path):
-    captions = {str(i): 'cat potted plant dog' for i in range(50)}
-    (tmp_path / 'c.json').write_text(json.dumps(captions))
-    (tmp_path / 'names.txt').write_text('cat\ncow\npotted plant\ndog\n')
-    names = ('--class-names', 'names.txt')
-    assert derive('shuffle', 'c.json', '--out', 's.json', *names)[0] == 0
-    shuffled = [text for (text,) in read(tmp_path / 's.json').values()]
-    assert len(set(shuffled)) == 6 and all('potted plant' in text for text in shuffled)
-    derive('shuffle', 'c.json', '--out', 's2.json', *names)
-    assert (tmp_path / 's.json').read_bytes() == (tmp_path / 's2.json').read_bytes()
-    derive('shuffle', 'c.json', '--out', 's2.json', '--overwrite', '--seed', 1, *names)
-    assert (tmp_path / 's.json').read_bytes() != (tmp_path / 's2.json').read_bytes()
-    code, said, _ = derive('drop', 'c.json', '--out', 'd.json', '--count', 1)
-    assert code == 0 and '50 captions changed' in said
-    assert {len(text.split()) for (text,) in read(tmp_path / 'd.json').values()} == {3}
-    assert derive('add', 'c.json', '--out', 'a.json', '--probability', 1, *names)[0] == 0
-    assert set(map(tuple, read(tmp_path / 'a.json').values())) == {('cat cow potted plant dog',)}
-    code, _, errors = derive('add', 'c.json', '--out', 'x.json', '--count', 1, *names[:1], 'cat')
-    assert code == 2 and 'does not consist of the 1 class names' in errors
-    assert derive('drop', 'c.json', '--out', 'x.json', '--probability', 2)[0] == 2

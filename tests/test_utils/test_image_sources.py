@@ -5,9 +5,9 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.utils.dataset_images import config_images
 from mmtadp.utils.image_sources import find_images
+from mmtadp.utils.resumable import RunError
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -68,17 +68,17 @@ def test_list_with_another_root(folder, tmp_path):
     (tmp_path / 'train.txt').write_text('c\n')
     images = find_images(str(tmp_path / 'train.txt'), root=str(folder / 'night'))
     assert images == [(str(folder / 'night/c.webp'), str(folder / 'night'))]
-    with pytest.raises(CaptioningError, match='none of the 1 images it lists exists.*--root'):
+    with pytest.raises(RunError, match='none of the 1 images it lists exists.*--root'):
         find_images(str(tmp_path / 'train.txt'))
 
 
 def test_nothing_there(folder, tmp_path):
-    with pytest.raises(CaptioningError, match="'nowhere' does not exist. Expected a folder"):
+    with pytest.raises(RunError, match="'nowhere' does not exist. Expected a folder"):
         find_images('nowhere')
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(CaptioningError, match='has no image; known extensions'):
+    with pytest.raises(RunError, match='has no image; known extensions'):
         find_images(str(tmp_path / 'empty'))
-    with pytest.raises(CaptioningError, match='has no image'):
+    with pytest.raises(RunError, match='has no image'):
         find_images(f'{folder}/*.gif')
 
 
@@ -128,13 +128,13 @@ def test_overridden_config(config, tmp_path):
 
 def test_config_whose_data_are_not_there(config):
     options = {'val_dataloader.dataset.data_prefix.img_path': 'gone'}
-    with pytest.raises(CaptioningError, match='dataset of val_dataloader cannot be read .*gone'):
+    with pytest.raises(RunError, match='dataset of val_dataloader cannot be read .*gone'):
         find_images(str(config), cfg_options=options)
 
 
 def test_config_without_datasets(tmp_path):
     (tmp_path / 'empty.py').write_text("default_scope = 'mmseg'\n")
-    with pytest.raises(CaptioningError, match='has no dataset in train_dataloader or'):
+    with pytest.raises(RunError, match='has no dataset in train_dataloader or'):
         find_images(str(tmp_path / 'empty.py'))
 
 

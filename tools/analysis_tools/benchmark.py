@@ -1,6 +1,6 @@
 """Times a backbone's U-Net, and what it costs to form every attention's probabilities.
 
-    python tools/analysis_tools/benchmark.py configs/tadp/tadp40_ade20k_80k.py --size 512 512 --repeats 3
+    python tools/analysis_tools/benchmark.py configs/tadp/tadp40_ade20k_80k.py --size 512 512
 
 The published implementation forms the probabilities of all attention layers; mmtadp forms those of
 the layers whose maps are used, and fuses the others. Both variants run in turns in one process,
@@ -19,7 +19,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
 from mmtadp.models import TADPUNetBackbone
-from mmtadp.models.backbones.attention_maps import RecordingAttnProcessor
+from mmtadp.models.backbones.recorders import RecordingAttnProcessor
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,7 +68,7 @@ def main() -> None:
         for name, processors in variants.items():
             unet.set_attn_processor(dict(processors))
             taken = seconds(
-                lambda: backbone._features(latents, backbone.timestep, tokens), args.device
+                lambda: backbone.features(latents, backbone.timestep, tokens), args.device
             )
             if repeat > 0:  # the first round warms up
                 times[name].append(taken)

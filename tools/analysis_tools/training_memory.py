@@ -1,7 +1,7 @@
 """Tells how much memory one training iteration of a config takes, with random weights and data.
 
     python tools/analysis_tools/training_memory.py configs/tadp/tadp40_ade20k_80k_1gpu.py
-    python tools/analysis_tools/training_memory.py configs/tadp/tadp40_ade20k_80k.py --device cuda --batch-size 2
+    python tools/analysis_tools/training_memory.py CONFIG --device cuda --batch-size 2
 
 On a GPU an iteration runs and its peak is measured, optimiser included. On a CPU forward and
 backward run, in the precision of the config's optimiser wrapper, and what they need beside the
@@ -24,7 +24,8 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.engine.hooks.caption_prompt_hook import find_backbones, install_prompt_hooks
+from mmtadp.engine.hooks import install_prompt_hooks
+from mmtadp.models import find_backbones
 
 GIB = 2**30
 

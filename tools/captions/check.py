@@ -19,8 +19,9 @@ from mmengine.config import DictAction
 
 from mmtadp.captioning.cleaning import STYLES, Vocabulary
 from mmtadp.captions import CaptionFileError
-from mmtadp.captions.check import PROBLEMS, Report, check_captions, count_clip_tokens
+from mmtadp.captions.check import PROBLEMS, Report, check_captions
 from mmtadp.captions.keys import KEY_POLICIES
+from mmtadp.models.diffusion.tokenizer import count_clip_tokens
 from mmtadp.utils.atomic_files import write_json
 from mmtadp.utils.image_sources import SOURCES, find_images
 from mmtadp.utils.resumable import RunError
@@ -79,7 +80,7 @@ def read_words(args: argparse.Namespace) -> tuple[list[str], list[str]]:
     """The words of all three arguments, and phrases of the styles in which they are none.
 
     Raises:
-        CaptioningError: If there is no such style.
+        RunError: If there is no such style.
         OSError: If there is no such list.
     """
     styles = [Vocabulary.load(style) for style in args.style]

@@ -85,7 +85,7 @@ def clean_offline(args: argparse.Namespace) -> tuple[Derived, dict[str, str], di
     clean = OfflineCleaner(Vocabulary.load(args.style))
     changes: dict[str, str] = {}
 
-    def change(_: str, caption: str) -> str:
+    def change(caption: str) -> str:
         if caption not in changes:
             changes[caption] = clean(caption) or args.if_empty
         return changes[caption]

@@ -3,9 +3,6 @@
     python tools/captions/derive.py nouns captions.json --out nouns.json
     python tools/captions/derive.py oracle my_config.py --out oracle.json --recall 0.75
     python tools/captions/derive.py class-names my_config.py --out class_names.json
-    python tools/captions/derive.py shuffle captions.json --out shuffled.json
-    python tools/captions/derive.py drop captions.json --out fewer.json --probability 0.25
-    python tools/captions/derive.py add oracle.json --out more.json --count 1 --class-names cat dog
 
 Beside NAME.json it writes NAME.provenance.json. The same arguments give the same file.
 
@@ -18,16 +15,14 @@ import sys
 from mmengine.config import Config, DictAction
 
 from mmtadp.captions import TaggerDataError, find_nouns
-from mmtadp.captions.caption_words import CaptionWords, add_words, drop_words, shuffle_words
 from mmtadp.captions.derive import Derived, derive_file, write_derived
-from mmtadp.captions.errors import CaptioningError
-from mmtadp.captions.formats import read_caption_file
 from mmtadp.captions.keys_of_images import POLICIES, assign_keys
 from mmtadp.captions.oracle import class_names_caption, oracle_captions
 from mmtadp.captions.spellings import read_names, respell
 from mmtadp.datasets.class_names import dataset_class_names
 from mmtadp.datasets.transforms import OracleCaptionTransform
 from mmtadp.utils.image_sources import SOURCES, find_images
+from mmtadp.utils.resumable import RunError
 
 SPLITS = ('train', 'val', 'test')
 
@@ -48,20 +43,6 @@ def make_parser() -> argparse.ArgumentParser:
     way = _add(ways, 'class-names', 'name all classes, for every image', 'images')
     _add_names(way)
     _add_images(way)
-    way = _add(ways, 'shuffle', 'put the words, or class names, of each caption in random order')
-    _add_units(way)
-    for name, text in (
-        ('drop', 'leave out words, or class names, at random'),
-        ('add', 'add words of other captions, or class names, at random'),
-    ):
-        way = _add(ways, name, text)
-        _add_units(way)
-        amount = way.add_mutually_exclusive_group(required=True)
-        amount.add_argument('--probability', type=_probability, help='for each one')
-        amount.add_argument('--count', type=int, help='how many of each caption')
-        way.add_argument(
-            '--fixed', nargs='+', default=[], metavar='NAME', help='neither dropped nor added'
-        )
     return parser
 
 
@@ -105,56 +86,19 @@ def _add_images(way: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_units(way: argparse.ArgumentParser) -> None:
-    way.add_argument(
-        '--class-names',
-        nargs='+',
-        metavar='NAME',
-        help='treat these names instead of words, or a file of them, as for oracle',
-    )
-    _add_seed(way)
-
-
 def _add_seed(way: argparse.ArgumentParser) -> None:
     way.add_argument('--seed', type=int, default=0, help='makes other choices (default: 0)')
 
 
-def _probability(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f'{text} is not from 0 to 1')
-    return value
-
-
-def from_captions(args: argparse.Namespace) -> Derived:
-    """Rewrites captions."""
-    if args.way == 'nouns':
-        return derive_file(
-            args.captions,
-            args.out,
-            dict(derived='nouns'),
-            lambda own, caption: ' '.join(find_nouns(caption)),
-            args.overwrite,
-        )
-    names = None if args.class_names is None else read_names(args.class_names)
-    words = CaptionWords(names, getattr(args, 'fixed', ()))
-    settings = dict(derived=args.way, class_names=names, seed=args.seed)
-    if args.way == 'shuffle':
-
-        def change(own: str, caption: str) -> str:
-            return shuffle_words(caption, words, args.seed, own)
-    else:
-        settings |= dict(probability=args.probability, count=args.count, fixed=args.fixed)
-        amount = dict(seed=args.seed, probability=args.probability, count=args.count)
-        captions = (text for texts in read_caption_file(args.captions).values() for text in texts)
-        vocabulary = words.vocabulary(captions)
-
-        def change(own: str, caption: str) -> str:
-            if args.way == 'drop':
-                return drop_words(caption, words, own=own, **amount)
-            return add_words(caption, words, vocabulary, own=own, **amount)
-
-    return derive_file(args.captions, args.out, settings, change, args.overwrite)
+def nouns(args: argparse.Namespace) -> Derived:
+    """Keep the nouns of each caption."""
+    return derive_file(
+        args.captions,
+        args.out,
+        dict(derived='nouns'),
+        lambda caption: ' '.join(find_nouns(caption)),
+        args.overwrite,
+    )
 
 
 def _read_config(path: str, options: dict | None) -> Config:
@@ -170,12 +114,12 @@ def _class_names(args: argparse.Namespace, config: Config | None) -> list[str]:
     elif config is not None:
         names = dataset_class_names(config)
     else:
-        raise CaptioningError(f'{args.images} names no classes: give them with --class-names.')
+        raise RunError(f'{args.images} names no classes: give them with --class-names.')
     return respell(names, args.spelling)
 
 
 def from_dataset(args: argparse.Namespace) -> Derived:
-    """Writes captions for a dataset's images."""
+    """Write captions for the images of a dataset."""
     if args.way == 'oracle':
         config = _read_config(args.config, args.cfg_options)
         settings = dict(
@@ -218,10 +162,7 @@ def main() -> int:
     """Entry point; returns the exit code."""
     args = make_parser().parse_args()
     try:
-        if args.way in ('oracle', 'class-names'):
-            result = from_dataset(args)
-        else:
-            result = from_captions(args)
+        result = nouns(args) if args.way == 'nouns' else from_dataset(args)
     except (ValueError, TaggerDataError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

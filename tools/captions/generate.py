@@ -164,7 +164,7 @@ def make_engine(
     if args.engine == 'local':
         return captioning.LocalEngine(_device(args, processes.local_rank), processes)
     if processes.count > 1:
-        raise captioning.CaptioningError(
+        raise captioning.RunError(
             '--engine ray starts its own processes: run it without torchrun.'
         )
     return captioning.RayEngine(args.actors)

@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
         description='Rename the keys of an NYU caption file to the stems of the images on disk, '
         'and compare both sides. Keys that are stems already stay as they are.'
     )
-    parser.add_argument('captions', type=Path, help='caption file, in any format of captions.md')
+    parser.add_argument('captions', type=Path, help='caption file')
     parser.add_argument(
         '--out', type=Path, help='file to write (default: the caption file itself)'
     )

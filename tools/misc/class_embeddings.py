@@ -2,8 +2,8 @@
 
     python tools/misc/class_embeddings.py configs/tadp/vpd_ls_ade20k_80k.py
     python tools/misc/class_embeddings.py my_dataset.py --out data/my_classes.safetensors
-    python tools/misc/class_embeddings.py --class-names cat 'potted plant' --kind class_embeddings \\
-        --pretrained DIR --out data/pets.safetensors
+    python tools/misc/class_embeddings.py --class-names cat 'potted plant' \\
+        --kind class_embeddings --pretrained DIR --out data/pets.safetensors
 
 Names come from the prompt of a config, or else from its dataset; or from the command line, or a
 file with one per line. `--kind average_eos`, the default, is the mean over 80 templates of each
@@ -34,8 +34,8 @@ from mmtadp.models.prompts.average_eos_cache import (
     cached_file,
     templates,
 )
+from mmtadp.models.prompts.base import check_class_names
 from mmtadp.models.prompts.class_embeddings import class_embeddings, name_spans
-from mmtadp.models.prompts.class_names import check_class_names
 from mmtadp.models.prompts.embedding_files import (
     AVERAGE_EOS,
     CLASS_EMBEDDINGS,

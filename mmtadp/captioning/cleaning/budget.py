@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 _CHARACTERS_PER_TOKEN = 3  # on the safe side: English has about four
 
 
-class BudgetSpentError(CaptioningError):
+class BudgetSpentError(RunError):
     """The next request might cost more than is left. What is done is kept."""
 
 
@@ -27,7 +27,7 @@ class Budget:
         tokens_out (int): Received so far.
 
     Raises:
-        CaptioningError: If there is a cap on cost and no price.
+        RunError: If there is a cap on cost and no price.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Budget:
         prices: tuple[float, float] | None = None,
     ):
         if max_cost is not None and prices is None:
-            raise CaptioningError('a cap on cost needs prices: the cost of a million tokens.')
+            raise RunError('a cap on cost needs prices: the cost of a million tokens.')
         self._path = path
         self._max_tokens = max_tokens
         self._max_cost = max_cost

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 from .budget import Budget, estimate_tokens
 
@@ -54,7 +54,7 @@ class ChatEndpoint:
         sleep: Callable[[float], None] = time.sleep,
     ):
         if not url.startswith(('http://', 'https://')):
-            raise CaptioningError(f'endpoint {url!r}: expected http(s)://HOST/v1')
+            raise RunError(f'endpoint {url!r}: expected http(s)://HOST/v1')
         url = url.rstrip('/')
         self.url = url if url.endswith('/chat/completions') else f'{url}/chat/completions'
         self.model = model
@@ -79,7 +79,7 @@ class ChatEndpoint:
 
         Raises:
             BudgetSpentError: If the request may exceed the budget.
-            CaptioningError: If there is no answer.
+            RunError: If there is no answer.
         """
         for attempt in range(self._retries + 1):
             self.budget.check(system + user, most_tokens)
@@ -89,7 +89,7 @@ class ChatEndpoint:
             except urllib.error.HTTPError as error:
                 reason = f'{error.code} {error.reason}: {_first_line(error)}'
                 if error.code not in _RETRIED_STATUS:
-                    raise CaptioningError(
+                    raise RunError(
                         f'{self.url} refuses: {reason}. Check --endpoint, --model and the key.'
                     ) from error
                 pause = _asked_pause(error, pause)
@@ -112,7 +112,7 @@ class ChatEndpoint:
                 reason = f'an answer without a message: {json.dumps(answer)[:200]}'
             if attempt < self._retries:
                 self._sleep(pause)
-        raise CaptioningError(
+        raise RunError(
             f'{self.url} gave no answer in {self._retries + 1} attempts ({reason}). What is done '
             'is kept: the same command continues.'
         )

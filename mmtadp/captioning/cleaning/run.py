@@ -69,7 +69,7 @@ def clean_with_model(
         'tokens': [budget.tokens_in, budget.tokens_out],
         'by_rules': result.skipped,
     }
-    derived = derive_file(source, out, settings, lambda _, text: cleaned[text], overwrite=True)
+    derived = derive_file(source, out, settings, lambda text: cleaned[text], overwrite=True)
     journal.remove()
     return derived, cleaned, result.skipped
 

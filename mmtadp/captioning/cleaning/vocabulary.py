@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 _FOLDER = Path(__file__).parent / 'styles'
 
@@ -56,28 +56,28 @@ class Vocabulary:
             style (str): One of :data:`STYLES`, or a YAML file with this class's attributes.
 
         Raises:
-            CaptioningError: If there is no such style or file, or the file has something else.
+            RunError: If there is no such style or file, or the file has something else.
         """
         path = _FOLDER / f'{style}.yaml' if style in STYLES else Path(style)
         if not path.is_file():
-            raise CaptioningError(
+            raise RunError(
                 f'style {style!r}: expected one of {", ".join(STYLES)}, or a YAML file with a '
                 f'vocabulary such as {_FOLDER / "night.yaml"}.'
             )
         try:
             content = yaml.safe_load(path.read_text(encoding='utf-8'))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise CaptioningError(f'{path}: not YAML: {error}') from error
+            raise RunError(f'{path}: not YAML: {error}') from error
         return cls._checked(content, path)
 
     @classmethod
     def _checked(cls, content: object, path: Path) -> 'Vocabulary':
         known = [item.name for item in fields(cls)]
         if not isinstance(content, dict) or not isinstance(content.get('description'), str):
-            raise CaptioningError(f'{path}: expected "description" and some of {known[1:]}.')
+            raise RunError(f'{path}: expected "description" and some of {known[1:]}.')
         for name, value in content.items():
             if name not in known:
-                raise CaptioningError(f'{path}: unknown {name!r}: expected some of {known}.')
+                raise RunError(f'{path}: unknown {name!r}: expected some of {known}.')
             lists = {name: value}
             if name == 'modifiers' and isinstance(value, dict):
                 lists = value
@@ -85,7 +85,7 @@ class Vocabulary:
                 continue
             for key, words in lists.items():
                 if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
-                    raise CaptioningError(f'{path}: {key!r} is {words!r}, not a list of words.')
+                    raise RunError(f'{path}: {key!r} is {words!r}, not a list of words.')
         return cls(**content)
 
     def words(self) -> list[str]:

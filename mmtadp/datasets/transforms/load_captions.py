@@ -23,7 +23,7 @@ class CaptionLoadTransform(BaseTransform):
     """Load the caption of an image from caption files.
 
     The files are read when the transform is built, so that a bad one fails before training
-    starts. ``docs/captions.md`` describes their formats; see
+    starts. ``docs/captions/format.md`` describes their formats; see
     :class:`~mmtadp.captions.CaptionStore` for how keys name images.
 
     Required Keys:
@@ -53,6 +53,8 @@ class CaptionLoadTransform(BaseTransform):
             blank caption.
         ValueError: If an argument has a value that does not exist.
     """
+
+    writes_caption = True
 
     def __init__(
         self,

@@ -36,6 +36,14 @@ def clip_tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_LENGTH)
 
 
+def count_clip_tokens(texts: list[str]) -> list[int]:
+    """Return the length of each text in CLIP's tokens, start and end of text included."""
+    if not texts:
+        return []
+    encoded = clip_tokenizer()(texts, truncation=False, verbose=False)
+    return list(map(len, encoded['input_ids']))
+
+
 def _from_hub() -> CLIPTokenizer:
     # Not by transformers itself: of files that it cannot fetch it makes an empty vocabulary.
     try:

@@ -29,11 +29,11 @@ PICTURES = 'pictures.png'
 _HEAD = """\
 # The paper's claims in miniature
 
-What the prompt does, shown with [TinySD](shapescenes.md), a small latent diffusion model that \
-has learned to draw ShapeScenes. It is fine-tuned on few labelled scenes by the stock runner with \
-the configs of `projects/shapescenes/configs/`, and tested on scenes that neither it nor the captioner has \
-seen. `make claims` writes this page from the raw results, [{raw}]({raw}); no number that was \
-measured is typed by hand.
+What the prompt does, shown with [TinySD](../shapescenes/README.md), a small latent diffusion \
+model that has learned to draw ShapeScenes. It is fine-tuned on few labelled scenes by the stock \
+runner with the configs of `projects/shapescenes/configs/`, and tested on scenes that neither it \
+nor the captioner has seen. `make claims` writes this page from the raw results, \
+[{raw}]({raw}); no number that was measured is typed by hand.
 
 **{done} of {planned} runs are done.** {hardware} {protocol}
 
@@ -243,6 +243,6 @@ def _figures(plots: Mapping[str, str], folder: Path) -> Iterator[str]:
         '\n## How to make this page\n\n```bash\nmake claims            # all of it; continues '
         'where it stopped\nQUICK=1 make claims    # null text, captions, oracle and a U-Net from '
         'scratch, one seed\n```\n\n'
-        f'The whole table has {len(SEEDS)} seeds. `python projects/claims/tools/claims.py --help` lists the '
-        'options; `--report-only` writes this page again from the raw results.\n'
+        f'The whole table has {len(SEEDS)} seeds. `python projects/claims/tools/claims.py --help` '
+        'lists the options; `--report-only` writes this page again from the raw results.\n'
     )

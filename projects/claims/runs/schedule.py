@@ -48,7 +48,7 @@ class _Child:
         self.run, self.started = run, time.monotonic()
         self.log = folder_of(run.trained, settings) / LOG
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # OpenMP reads it when torch is imported. For the spin count see projects/shapescenes/tools/demo.py.
+        # OpenMP reads it when torch is imported. For the spin count see the tool of ShapeScenes.
         environment = {'GOMP_SPINCOUNT': '1000', 'TOKENIZERS_PARALLELISM': 'false', **os.environ}
         if settings.threads:
             environment['OMP_NUM_THREADS'] = str(settings.threads)

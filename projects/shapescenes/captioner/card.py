@@ -23,8 +23,8 @@ photographs. `tools/captions/generate.py --model` takes this folder. It gives sh
 long ones with `--min-new-tokens {long}`; neither names the domain.
 
 {parameters:,} parameters ({encoder:,} of a ResNet and a ViT, {decoder:,} of a GPT-2),
-{megabytes:.1f} MB in half precision. `projects/shapescenes/tools/train_captioner.py` trained it and wrote
-this page.
+{megabytes:.1f} MB in half precision. `projects/shapescenes/tools/train_captioner.py` trained it
+and wrote this page.
 
 ## Training
 

@@ -111,7 +111,7 @@ def captioner_scores(
         dict[str, dict[str, NameScores]]: By domain and length.
 
     Raises:
-        CaptioningError: If it cannot be loaded.
+        RunError: If it cannot be loaded.
     """
     captioner = Captioner.load(str(folder), device=device)
     scenes = [held_out_scene(index) for index in range(count)]

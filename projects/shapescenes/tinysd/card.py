@@ -29,8 +29,8 @@ Diffusion 1.x: whatever takes a diffusers folder takes this one. It draws genera
 ![Pictures drawn from prompts](samples.png)
 
 {parameters:,} parameters (U-Net {unet:,}, text encoder {text_encoder:,}, autoencoder {vae:,}),
-{megabytes:.1f} MB in half precision. `projects/shapescenes/tools/pretrain.py` pretrained it and wrote this page;
-nothing of it comes from any other model.
+{megabytes:.1f} MB in half precision. `projects/shapescenes/tools/pretrain.py` pretrained it and
+wrote this page; nothing of it comes from any other model.
 
 ## Training
 
@@ -50,8 +50,8 @@ diffusers {diffusers}, transformers {transformers}.
 
 ## What it has learned
 
-Measured by `projects/shapescenes/tools/evaluate.py` on {count} held-out scenes by day; the spread is over
-{seeds} draws of noise.
+Measured by `projects/shapescenes/tools/evaluate.py` on {count} held-out scenes by day; the
+spread is over {seeds} draws of noise.
 
 | denoising loss under | |
 | --- | --- |

@@ -102,7 +102,7 @@ def _caption(root: Path, domain: str, kind: str) -> None:
         return
     out = str(root / domain / f'captions_{kind}.json')
     # Each time anew, which takes a second: so it never disagrees with what it is made from.
-    derive_file(str(source), out, settings, lambda _, text: change(text), overwrite=True)
+    derive_file(str(source), out, settings, change, overwrite=True)
 
 
 def _nouns(caption: str) -> str:

@@ -1,6 +1,6 @@
 """Writes what the configs on ShapeScenes look for under data/: scenes, captions and TinySD.
 
-python projects/shapescenes/tools/prepare.py data/shapescenes --domains day night --captions long clean
+python projects/shapescenes/tools/prepare.py data/shapescenes --domains day night
 """
 
 import argparse

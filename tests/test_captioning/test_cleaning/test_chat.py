@@ -2,7 +2,7 @@ import pytest
 
 from mmtadp.captioning.cleaning import Budget, BudgetSpentError, ChatEndpoint
 from mmtadp.captioning.cleaning.budget import estimate_tokens
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_retries(chat, endpoint, pauses):
 
 def test_bounded_retries(chat, endpoint, pauses):
     endpoint.plan = [b'{"choices"', b'{"choices": []}', b'{}', 503, 503]
-    with pytest.raises(CaptioningError, match='no answer in 4 attempts .503'):
+    with pytest.raises(RunError, match='no answer in 4 attempts .503'):
         chat().ask('do', '{}', 50)
     assert len(endpoint.asked) == 4 and pauses == [1, 2, 4]
 
@@ -50,7 +50,7 @@ def test_bounded_retries(chat, endpoint, pauses):
 @pytest.mark.parametrize('status', [400, 401, 404])
 def test_refusal(chat, endpoint, pauses, status):
     endpoint.plan = [status]
-    with pytest.raises(CaptioningError, match=f'refuses: {status}.*Check --endpoint, --model'):
+    with pytest.raises(RunError, match=f'refuses: {status}.*Check --endpoint, --model'):
         chat().ask('do', '{}', 50)
     assert pauses == []
 
@@ -65,10 +65,10 @@ def test_nobody_there(tmp_path, monkeypatch, pauses):
         timeout=2,
         sleep=pauses.append,
     )
-    with pytest.raises(CaptioningError, match='no answer in 2 attempts .URLError'):
+    with pytest.raises(RunError, match='no answer in 2 attempts .URLError'):
         one.ask('do', '{}', 50)
     assert pauses == [1] and one.budget.tokens_in == 0
-    with pytest.raises(CaptioningError, match="'host': expected http"):
+    with pytest.raises(RunError, match="'host': expected http"):
         ChatEndpoint('host', 'm', Budget(tmp_path / 's'))
 
 
@@ -83,7 +83,7 @@ def test_caps(chat, endpoint):
     assert two.budget.cost == pytest.approx(0.0013)
     with pytest.raises(BudgetSpentError, match='cost 0.0013.*--max-cost'):
         two.ask('do', '{}', 50)
-    with pytest.raises(CaptioningError, match='needs prices'):
+    with pytest.raises(RunError, match='needs prices'):
         chat(max_cost=1)
 
 

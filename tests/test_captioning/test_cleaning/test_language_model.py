@@ -13,7 +13,6 @@ from mmtadp.captioning.cleaning import (
 )
 from mmtadp.captioning.cleaning.chat import Answer
 from mmtadp.captioning.cleaning.language_model import parse_answer
-from mmtadp.captions.errors import CaptioningError
 from mmtadp.utils.resumable import RunError
 from tests.utils.fake_endpoint import clean as well
 
@@ -54,7 +53,7 @@ def test_batches(clean, endpoint, tmp_path):
     assert not (tmp_path / 'out.journal').exists()
     settings = json.loads((tmp_path / 'out.provenance.json').read_text())['settings']
     assert settings['model'] == 'm' and settings['tokens'] == [200, 20]
-    with pytest.raises(CaptioningError, match='exists'):
+    with pytest.raises(RunError, match='exists'):
         clean()
 
 
@@ -109,7 +108,7 @@ def test_rules_stand_in(clean, endpoint):
 
 def test_resumed_after_errors_and_caps(clean, endpoint, tmp_path):
     endpoint.plan = [well, 500, 500]
-    with pytest.raises(CaptioningError, match='no answer in 2 attempts'):
+    with pytest.raises(RunError, match='no answer in 2 attempts'):
         clean()
     assert not (tmp_path / 'out.json').exists() and (tmp_path / 'out.journal').is_dir()
     with pytest.raises(RunError, match="model was 'm' and is 'other'"):

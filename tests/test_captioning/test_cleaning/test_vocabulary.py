@@ -2,7 +2,7 @@ import pytest
 
 from mmtadp.captioning.cleaning import STYLES, Vocabulary
 from mmtadp.captioning.cleaning.vocabulary import Phrases
-from mmtadp.captions.errors import CaptioningError
+from mmtadp.utils.resumable import RunError
 
 
 def test_styles_of_the_package():
@@ -26,9 +26,9 @@ def test_own_styles(tmp_path):
         ('a: [', 'not YAML'),
     ):
         path.write_text(content)
-        with pytest.raises(CaptioningError, match=message):
+        with pytest.raises(RunError, match=message):
             Vocabulary.load(str(path))
-    with pytest.raises(CaptioningError, match="style 'oil': expected one of comic, fog, night"):
+    with pytest.raises(RunError, match="style 'oil': expected one of comic, fog, night"):
         Vocabulary.load('oil')
 
 
