@@ -25,7 +25,6 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.datasets.class_names import dataset_class_names
 from mmtadp.models.diffusion import TextEncoder, load_text_encoder
 from mmtadp.models.diffusion.stable_diffusion import HUB_ID
 from mmtadp.models.prompts.average_eos_cache import (
@@ -43,6 +42,7 @@ from mmtadp.models.prompts.embedding_files import (
     KINDS,
     save_embeddings,
 )
+from mmtadp.utils.config_datasets import dataset_class_names
 
 
 def make_parser() -> argparse.ArgumentParser:
