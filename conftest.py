@@ -1,32 +1,31 @@
-"""What holds for all tests: few threads, no network, no display, configs without formatting."""
+"""Settings and fixtures of all tests: few threads, no network, no display, plain configs."""
 
 import os
 import sys
 import tempfile
 
-# Before torch is imported. Tiny models gain nothing from a second thread, and lose much to it
+# Before torch is imported. Tiny models gain nothing from a second thread, and become much slower
 # where the cores are busy.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 os.environ['HF_HUB_OFFLINE'] = '1'
 
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Callable, Iterator  # noqa: E402
 
 import pytest  # noqa: E402
 from accelerate.state import AcceleratorState  # noqa: E402
 from mmengine.utils import ManagerMixin  # noqa: E402
 
 from mmtadp.captions.nouns import find_nouns, load_tagger  # noqa: E402
-from projects.shapescenes.tinysd.untrained import build_tiny_pipeline  # noqa: E402
 from tests.utils import unformatted_dumps  # noqa: E402, F401
 from tests.utils.paths import REPOSITORY  # noqa: E402
 from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
 from tests.utils.tiny_tagger import write_tagger  # noqa: E402
 
-# Processes that a test spawns import `tests` and `projects`. Were the repository itself on the
-# path, its mmtadp would hide an installed one, and some package of the onedl set installs `tests`.
+# Processes that a test spawns import `tests` and `projects`. With the repository itself on the
+# path, its mmtadp would hide an installed one. A package of the onedl set installs `tests`, too.
 _PATH = tempfile.TemporaryDirectory()
 for _name in ('tests', 'projects'):
     Path(_PATH.name, _name).symlink_to(REPOSITORY / _name)
@@ -35,8 +34,8 @@ sys.path.insert(0, _PATH.name)
 
 @pytest.fixture
 def forget_accelerate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """For tests that personalise: accelerate keeps its settings for the whole process."""
-    # Training leaves it, and accelerate would take this process for one of several.
+    """Reset accelerate, which keeps its settings for the whole process."""
+    # Training leaves it set, and accelerate would take this process for one of several.
     monkeypatch.delenv('LOCAL_RANK', raising=False)
     AcceleratorState._reset_state(reset_partial_state=True)
     yield
@@ -45,28 +44,28 @@ def forget_accelerate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope='session')
 def path_of_tests() -> str:
-    """A folder to put on a process's path, that holds the packages `tests` and `projects`."""
+    """Return a folder for a process's path, with the packages `tests` and `projects`."""
     return _PATH.name
 
 
 @pytest.fixture(scope='session')
 def repository() -> Path:
-    """The repository's folder."""
+    """Return the repository's folder."""
     return REPOSITORY
 
 
 @pytest.fixture(scope='session')
 def shared() -> Path:
-    """The folder of real data beside the repository, which a clone does not have."""
+    """Return the folder of real data next to the repository, which a clone does not have."""
     folder = REPOSITORY.parent / 'shared'
     if not (folder / 'camvid').is_dir():
-        pytest.skip(f'no real data: {folder} is not there')
+        pytest.skip(f'no real data: {folder} does not exist')
     return folder
 
 
 @pytest.fixture(scope='session', autouse=True)
 def cache_folder(tmp_path_factory) -> Path:
-    """Where class embeddings are cached, apart from the user's own."""
+    """Return the cache folder of class embeddings, apart from the user's own."""
     folder = tmp_path_factory.mktemp('cache')
     os.environ['MMTADP_CACHE'] = str(folder)
     return folder
@@ -74,23 +73,24 @@ def cache_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def tiny_pipeline(tmp_path_factory) -> Path:
-    """A diffusers folder with seeded weights; read it, do not change it."""
+    """Return a diffusers folder with seeded weights; read it, do not change it."""
     return save_pipeline(tiny_diffusion_model(), tmp_path_factory.mktemp('pipeline') / 'tiny')
 
 
 @pytest.fixture(scope='session')
 def demo_pipeline(tmp_path_factory) -> Path:
-    """The pipeline of the demos, which takes seconds to build; read it, do not change it."""
+    """Return the untrained pipeline of ShapeScenes; read it, do not change it."""
+    from projects.shapescenes.tinysd.untrained import build_tiny_pipeline
+
     return build_tiny_pipeline(tmp_path_factory.mktemp('demo') / 'tiny_pipeline')
 
 
 @pytest.fixture(autouse=True)
 def forget_runs() -> Iterator[Callable[[], None]]:
-    """Ends what mmengine keeps for the whole process: default scope, logs, visualizers.
+    """Reset what mmengine keeps for the whole process: default scope, logs, visualizers.
 
-    Otherwise a test that builds a runner changes those after it: a visualizer of the same name,
-    for example, goes on drawing into the folder of the first. A test with several runs calls it
-    in between.
+    Otherwise a test that builds a runner changes later tests: a visualizer of the same name, for
+    example, draws into the folder of the first. A test with several runs calls it in between.
     """
     yield _forget_runs
     _forget_runs()
@@ -106,7 +106,7 @@ def _forget_runs() -> None:
 
 @pytest.fixture(scope='session')
 def tiny_images(tmp_path_factory) -> Path:
-    """A few small images with masks and captions in ADE20K's layout."""
+    """Return a few small images with masks and captions in ADE20K's layout."""
     from tests.utils.tiny_runs import write_images
 
     return write_images(tmp_path_factory.mktemp('images'))
@@ -114,7 +114,7 @@ def tiny_images(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def use_nltk_data(monkeypatch) -> Iterator[Callable[[Path], None]]:
-    """Makes a folder the only one with NLTK's data."""
+    """Make a folder the only one with NLTK's data."""
     nltk = pytest.importorskip('nltk')
 
     def use(folder: Path) -> None:
@@ -129,5 +129,5 @@ def use_nltk_data(monkeypatch) -> Iterator[Callable[[Path], None]]:
 
 @pytest.fixture
 def tiny_tagger(tmp_path, use_nltk_data) -> None:
-    """The tagger of ``tests/utils/tiny_tagger.py`` in place of NLTK's."""
+    """Use the tagger of ``tests/utils/tiny_tagger.py`` instead of NLTK's."""
     use_nltk_data(write_tagger(tmp_path / 'nltk_data'))

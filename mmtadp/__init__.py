@@ -1,17 +1,18 @@
-"""TADP: text-to-image diffusion models as backbones for mmsegmentation and mmdetection."""
+"""TADP: text-to-image diffusion models as backbones for mmsegmentation and mmdetection.
 
-from .utils.dependencies import check_dependencies
+Where OpenMMLab is installed, importing mmtadp registers its modules and lets configs inherit from
+``mmtadp::``. Without OpenMMLab, :class:`mmtadp.models.UNetFeatures` still works.
+"""
 
-# Before anything that imports what is checked.
-check_dependencies()
+from .version import __version__
 
-from .utils.compat import keep_default_scope, register_checkpoint_classes, register_config_packages
+try:
+    import mmcv  # noqa: F401
+    import mmengine  # noqa: F401
+except ImportError:
+    # Importing `mmtadp.registry`, as everything for OpenMMLab does, raises and names the packages.
+    pass
+else:
+    from . import openmmlab  # noqa: F401
 
-register_config_packages()
-keep_default_scope()
-register_checkpoint_classes()
-
-from . import datasets, engine, evaluation, models  # noqa: E402
-from .version import __version__  # noqa: E402
-
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models']
+__all__ = ['__version__']

@@ -1,23 +1,34 @@
 """Registries of mmtadp.
 
-Each one is a child of mmengine's root registry, so a config of mmseg or mmdet
-reaches a module as ``mmtadp.NAME`` with no other line. A lookup of a plain
-``NAME`` from mmseg's or mmdet's scope climbs to the root only and never
-descends into a sibling, so every module is registered in the root as well:
-``custom_imports=dict(imports=['mmtadp'])`` then makes the plain name work.
+Each registry is a child of mmengine's root registry, so a config of mmseg or mmdet reaches a
+module as ``mmtadp.NAME`` without further settings. A lookup of a plain ``NAME`` in the scope of
+mmseg or mmdet searches mmengine's root registry, but not mmtadp's. Every module is therefore
+registered in the root as well: ``custom_imports=dict(imports=['mmtadp'])`` makes the plain name
+work.
 """
 
-from typing import Callable, Type
+from collections.abc import Callable
 
-from mmengine.registry import DATASETS as ROOT_DATASETS
-from mmengine.registry import HOOKS as ROOT_HOOKS
-from mmengine.registry import METRICS as ROOT_METRICS
-from mmengine.registry import MODELS as ROOT_MODELS
-from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS
-from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
-from mmengine.registry import Registry
+from .utils.dependencies import check_dependencies
 
-MODELS = Registry('model', parent=ROOT_MODELS, scope='mmtadp', locations=['mmtadp.models'])
+# All code for OpenMMLab imports this file.
+check_dependencies()
+
+from mmengine.registry import DATASETS as ROOT_DATASETS  # noqa: E402
+from mmengine.registry import HOOKS as ROOT_HOOKS  # noqa: E402
+from mmengine.registry import METRICS as ROOT_METRICS  # noqa: E402
+from mmengine.registry import MODELS as ROOT_MODELS  # noqa: E402
+from mmengine.registry import TASK_UTILS as ROOT_TASK_UTILS  # noqa: E402
+from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS  # noqa: E402
+from mmengine.registry import Registry  # noqa: E402
+
+MODELS = Registry(
+    'model',
+    parent=ROOT_MODELS,
+    scope='mmtadp',
+    # Not `mmtadp.models`, which imports nothing until it is asked for a name.
+    locations=['mmtadp.models.backbones.tadp_unet'],
+)
 DATASETS = Registry(
     'dataset', parent=ROOT_DATASETS, scope='mmtadp', locations=['mmtadp.datasets.benchmarks']
 )
@@ -30,21 +41,21 @@ TASK_UTILS = Registry(
     'task util', parent=ROOT_TASK_UTILS, scope='mmtadp', locations=['mmtadp.models.task_modules']
 )
 
-# Prompt types are a concept of this project alone, so their registry is a root of its own.
+# Only mmtadp has prompt types, so this registry has no parent.
 PROMPTS = Registry('prompt', scope='mmtadp', locations=['mmtadp.models.prompts'])
 
 
-def register_module(registry: Registry) -> Callable[[Type], Type]:
-    """Class decorator that registers a module in ``registry`` and in its root.
+def register_module(registry: Registry) -> Callable[[type], type]:
+    """Return a class decorator that registers a module in ``registry`` and in its root.
 
     Args:
-        registry (Registry): One of this file's child registries.
+        registry (Registry): One of the child registries in this file.
 
     Returns:
         Callable: A decorator that returns the class unchanged.
     """
 
-    def decorator(cls: Type) -> Type:
+    def decorator(cls: type) -> type:
         registry.register_module(module=cls)
         registry.parent.register_module(module=cls)
         return cls

@@ -49,7 +49,7 @@ def main() -> None:
     cfg.load_from = args.checkpoint
     cfg.resume = False
     with safe_checkpoint_loading():
-        runs.build_runner(cfg, weights_follow=True).test()
+        runs.build_runner(cfg, skip_pretrained=True).test()
 
 
 if __name__ == '__main__':

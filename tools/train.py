@@ -53,7 +53,7 @@ def main() -> None:
         parser.error(str(error))
     try:
         with safe_checkpoint_loading():
-            runs.build_runner(cfg, weights_follow=bool(args.resume)).train()
+            runs.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
     except KeyboardInterrupt:
         runs.say_how_to_resume(cfg.work_dir)
         sys.exit(130)

@@ -1,8 +1,6 @@
-"""Inference on images and captions at hand.
+"""Inference on given images and captions."""
 
-Importing any part of mmtadp lets ``mmtadp::`` be inherited from in configs.
-"""
-
+from .attention import attention_of_words
 from .inference import inference_model, init_model
 
-__all__ = ['inference_model', 'init_model']
+__all__ = ['attention_of_words', 'inference_model', 'init_model']

@@ -1,34 +1,33 @@
-"""Where in an image the words of a caption are attended to."""
+"""Cross-attention maps of the words in a caption."""
 
 import re
-from typing import Dict, List, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmtadp.engine.hooks.caption_prompt_hook import find_backbones
-from mmtadp.models import TADPUNetBackbone
+from mmtadp.models import TADPUNetBackbone, find_backbones
 
 
-def word_tokens(backbone: TADPUNetBackbone, caption: str, word: str) -> List[int]:
-    """Positions of a word's tokens in the prompt.
+def word_tokens(backbone: TADPUNetBackbone, caption: str, word: str) -> list[int]:
+    """Return the positions of a word's tokens in the prompt.
 
     Args:
-        backbone (TADPUNetBackbone): With a prompt type that encodes captions.
+        backbone (TADPUNetBackbone): A backbone whose prompt type encodes captions.
         caption (str): The caption.
-        word (str): A word or phrase of it; each occurrence counts.
+        word (str): A word or phrase in the caption; each occurrence counts.
 
     Returns:
-        list[int]: Positions, the start-of-text token being 0.
+        list[int]: Positions; the start-of-text token has position 0.
 
     Raises:
-        ValueError: If the caption has no such word, or the encoder cuts it off.
+        ValueError: If the caption does not contain the word, or the text encoder truncates it.
     """
     spans = [m.span() for m in re.finditer(rf'\b{re.escape(word)}\b', caption, re.IGNORECASE)]
     if not spans:
-        raise ValueError(f'the caption has no word {word!r}: {caption!r}')
+        raise ValueError(f'the caption does not contain the word {word!r}: {caption!r}')
     encoder = backbone.prompt.text_encoder
     encoded = encoder.tokenizer(
         caption, truncation=True, max_length=encoder.max_length, return_offsets_mapping=True
@@ -40,15 +39,15 @@ def word_tokens(backbone: TADPUNetBackbone, caption: str, word: str) -> List[int
     ]
     if not positions:
         raise ValueError(
-            f'{word!r} lies behind the {encoder.max_length} tokens that the text encoder reads'
+            f"{word!r} is beyond the text encoder's limit of {encoder.max_length} tokens"
         )
     return positions
 
 
 def attention_of_words(
     model: nn.Module, image: np.ndarray, caption: str, words: Sequence[str]
-) -> Dict[str, np.ndarray]:
-    """Cross-attention maps of words.
+) -> dict[str, np.ndarray]:
+    """Return the cross-attention maps of words.
 
     Args:
         model (nn.Module): Segmentor or detector with a ``TADPUNetBackbone``.
@@ -61,20 +60,19 @@ def attention_of_words(
         the resolutions whose maps the backbone returns, summed over the tokens of the word.
 
     Raises:
-        ValueError: If the backbone has no maps, or the caption not all words.
+        ValueError: If the backbone returns no maps, or the caption does not contain a word.
     """
     (backbone,) = find_backbones(model).values()
     if backbone.prompt.meta_keys != ('caption',):
         raise ValueError(
             f'{type(backbone.prompt).__name__} does not read captions, so words of a caption '
-            'have no attention maps; choose a config with CaptionPrompt'
+            'have no attention maps. Choose a config with CaptionPrompt.'
         )
     positions = {word: word_tokens(backbone, caption, word) for word in words}
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
     with torch.no_grad():
         batch = model.data_preprocessor(dict(inputs=[pixels], data_samples=None), False)
-        backbone.set_prompts([caption])
-        maps = backbone.attention_maps(backbone(batch['inputs']))
+        maps = backbone.attention_maps(backbone(batch['inputs'], [caption]))
     if not maps:
         raise ValueError('the backbone returns no attention maps: the config has use_attn=False')
     height, width = image.shape[:2]

@@ -1,50 +1,45 @@
 """Inference without a runner."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Optional, Sequence, Union
 
 import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 from mmengine.runner.checkpoint import load_checkpoint
 from torch import nn
 
-from mmtadp.engine.hooks import check_learned_tokens, check_prompt, install_prompt_hooks
-from mmtadp.engine.hooks.caption_prompt_hook import META_KEY
-from mmtadp.models import no_pretrained_weights
+from mmtadp.engine.hooks import check_learned_tokens, install_prompt_hooks
+from mmtadp.models.checks import META_KEY, check_channels, check_prompt
 from mmtadp.utils.compat import safe_checkpoint_loading
 from mmtadp.utils.dependencies import check_package
+from mmtadp.utils.pretrained import no_pretrained_weights
 
-Image = Union[str, Path, np.ndarray]
-# What makes a caption, or another one of it.
-_CAPTION_TRANSFORMS = {
-    'CaptionLoadTransform',
-    'DomainModifier',
-    'NounsTransform',
-    'OracleCaptionTransform',
-    'OracleCropTransform',
-}
+Image = str | Path | np.ndarray
+# By name: the two have no base class in common, and mmseg's may not be installed.
+_GROUND_TRUTH = {'LoadAnnotations', 'LoadDepthAnnotation'}
 
 
 def init_model(
-    config: Union[str, Path, Config], checkpoint: Optional[str] = None, device: str = 'cpu'
+    config: str | Path | Config, checkpoint: str | None = None, device: str = 'cpu'
 ) -> nn.Module:
-    """Builds a segmentor or detector whose backbone takes prompts.
+    """Build a segmentor or detector whose backbone takes prompts.
 
     Args:
-        config (str, Path or Config): The config, of mmseg or mmdet.
-        checkpoint (str, optional): What a run saved. It holds every weight, so the pretrained
+        config (str | Path | Config): The config, of mmseg or mmdet.
+        checkpoint (str, optional): Checkpoint of a run. It holds every weight, so the pretrained
             model is not read. None leaves the pretrained backbone with an untrained head.
-        device (str): Where to put it. Defaults to 'cpu'.
+        device (str): Device of the model. Defaults to 'cpu'.
 
     Returns:
         nn.Module: The model in eval mode, with ``cfg`` and ``dataset_meta`` set.
 
     Raises:
         ImportError: If the package of the config's ``default_scope`` cannot be imported.
-        ValueError: If the checkpoint was trained with another prompt type.
+        ValueError: If the checkpoint was trained with another prompt type, or the neck or head
+            takes other channels than the backbone returns.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config)
@@ -55,6 +50,8 @@ def init_model(
     else:
         with no_pretrained_weights():
             model = MODELS.build(config.model)
+        # Before a mismatch of shapes with the checkpoint hides it.
+        check_channels(model)
         with safe_checkpoint_loading():
             meta = load_checkpoint(model, checkpoint, map_location='cpu').get('meta', {})
         check_prompt(model, meta.get(META_KEY))
@@ -64,21 +61,22 @@ def init_model(
 
 
 def inference_model(
-    model: nn.Module, images: Sequence[Image], captions: Optional[Sequence[str]] = None
-) -> List:
-    """Predicts what is in images.
+    model: nn.Module, images: Sequence[Image], captions: Sequence[str] | None = None
+) -> list:
+    """Return predictions for images.
 
     Args:
         model (nn.Module): From :func:`init_model`.
-        images (Sequence[str, Path or np.ndarray]): N paths, or BGR images (H, W, 3) in [0, 255].
-        captions (Sequence[str], optional): N captions, used as they are. None leaves it to the
-            config's own pipeline, which looks them up by the path of the image.
+        images (Sequence[str | Path | np.ndarray]): N paths, or BGR images (H, W, 3) in [0, 255].
+        captions (Sequence[str], optional): N captions, used as they are: transforms of the config
+            with a true class attribute ``writes_caption`` are left out. None keeps these
+            transforms, which look captions up by the path of the image.
 
     Returns:
-        List[SegDataSample or DetDataSample]: One per image, with the prediction.
+        list[SegDataSample | DetDataSample]: One per image, with the prediction.
 
     Raises:
-        ValueError: If there are not as many captions as images, or if the pipeline writes a
+        ValueError: If the numbers of captions and images differ, or if the pipeline writes a
             learned token that the model does not know.
     """
     if captions is not None and len(captions) != len(images):
@@ -98,24 +96,27 @@ def inference_model(
 
 
 def _inference_pipeline(config: Config, images: Sequence[Image], with_captions: bool) -> Compose:
-    """The test pipeline without ground truth and, if captions are given, without theirs."""
-    skipped = {'LoadAnnotations', 'LoadDepthAnnotation'}
-    if with_captions:
-        skipped |= _CAPTION_TRANSFORMS
+    """Return the test pipeline without ground truth and, given captions, without its own."""
     dataset = config.test_dataloader.dataset
     if 'datasets' in dataset:
         if not with_captions:
             raise ValueError(
-                f'the config tests on {len(dataset.datasets)} datasets, each with captions of its '
-                'own: give the captions of the images'
+                f'the config tests on {len(dataset.datasets)} datasets, each with its own '
+                'captions: pass the captions of the images'
             )
         # They differ in their captions only.
         dataset = dataset.datasets[0]
     transforms = []
-    for transform in dataset.pipeline:
-        name = transform['type'].split('.')[-1]
-        if name == 'LoadImageFromFile' and isinstance(images[0], np.ndarray):
-            transform = dict(type=transform['type'].replace(name, 'LoadImageFromNDArray'))
-        if name not in skipped:
+    with TRANSFORMS.switch_scope_and_registry(None) as registry:
+        for transform in dataset.pipeline:
+            cls = transform['type']
+            if isinstance(cls, str):
+                cls = registry.get(cls)
+            if _GROUND_TRUTH & {base.__name__ for base in getattr(cls, '__mro__', ())}:
+                continue
+            if with_captions and getattr(cls, 'writes_caption', False):
+                continue
+            if isinstance(images[0], np.ndarray) and cls.__name__ == 'LoadImageFromFile':
+                transform = dict(type='LoadImageFromNDArray')
             transforms.append(transform)
     return Compose(transforms)

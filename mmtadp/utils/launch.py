@@ -1,6 +1,6 @@
-"""From the arguments of ``tools/train.py`` and ``tools/test.py`` to a stock runner.
+"""Build a stock runner from the arguments of ``tools/train.py`` and ``tools/test.py``.
 
-Both take configs of mmsegmentation and of mmdetection; ``default_scope`` says which one it is.
+Both take configs of mmsegmentation and mmdetection, which ``default_scope`` tells apart.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import shlex
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import List, Optional, Union
 
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.dist import is_main_process
@@ -18,23 +17,23 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmtadp.models.diffusion import no_pretrained_weights
 from mmtadp.utils.dependencies import check_package
+from mmtadp.utils.pretrained import no_pretrained_weights
 from mmtadp.utils.quiet import QuietRunner, silence_harmless_warnings
 
 LAST_CHECKPOINT = 'last_checkpoint'
 
 
 class UsageError(ValueError):
-    """Arguments, config and files do not go together; the message says what to do."""
+    """Signal that arguments, config and files are inconsistent; the message names the fix."""
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds what training and testing have in common."""
+    """Add the arguments that training and testing share."""
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--work-dir',
-        help="folder of logs, checkpoints and results; by default the config's work_dir, or else "
+        help="folder of logs, checkpoints and results; by default the config's work_dir, or "
         'work_dirs/ and the name of the config',
     )
     parser.add_argument(
@@ -45,12 +44,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         "model.backbone.with_cp=True; lists as key=a,b or key='[(a,b),(c,d)]' without spaces",
     )
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
-    # `torch.distributed.launch`, which mim uses, passes one or the other, by its version.
+    # `torch.distributed.launch`, which mim uses, passes either spelling, depending on its version.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Reads the config and applies the common arguments.
+    """Read the config and apply the common arguments.
 
     Args:
         args (Namespace): Parsed arguments.
@@ -72,34 +71,34 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def use_amp(cfg: Config) -> None:
-    """Turns automatic mixed precision on.
+    """Turn automatic mixed precision on.
 
     Raises:
-        UsageError: If the config's optimizer wrapper is one that AMP does not go with.
+        UsageError: If AMP does not support the config's optimizer wrapper.
     """
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper == 'AmpOptimWrapper':
-        print_log('The config has AMP on already.', logger='current', level=logging.WARNING)
+        print_log('The config already uses AMP.', logger='current', level=logging.WARNING)
         return
     if wrapper != 'OptimWrapper':
         raise UsageError(
-            f"--amp replaces optim_wrapper.type 'OptimWrapper', the config has {wrapper!r}: leave "
-            'out --amp, or set the wrapper in the config.'
+            f"--amp replaces optim_wrapper.type 'OptimWrapper', but the config has {wrapper!r}. "
+            'Leave out --amp, or set the wrapper in the config.'
         )
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def find_checkpoints(work_dir: Union[str, Path]) -> List[Path]:
-    """Checkpoints of earlier runs in a work directory, by name."""
+def find_checkpoints(work_dir: str | Path) -> list[Path]:
+    """Return the checkpoints in a work directory, sorted by name."""
     return sorted(Path(work_dir).glob('*.pth'))
 
 
-def last_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
-    """The checkpoint that a run saved last, or None.
+def last_checkpoint(work_dir: str | Path) -> Path | None:
+    """Return the last checkpoint of a run, or None.
 
-    mmengine writes its path as it was seen from the working directory then; what counts is its
-    name, so that work directories can be moved.
+    mmengine writes a path relative to the working directory of that run. Only the file name is
+    used, so that work directories can be moved.
     """
     pointer = Path(work_dir) / LAST_CHECKPOINT
     if not pointer.is_file():
@@ -109,38 +108,37 @@ def last_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
 
 
 def set_resume(cfg: Config, resume: str) -> None:
-    """Makes the run continue another one.
+    """Make the run continue an earlier one.
 
     Args:
         cfg (Config): With ``work_dir``.
         resume (str): A checkpoint, or 'auto' for the last one of the work directory.
 
     Raises:
-        UsageError: If there is no such checkpoint.
+        UsageError: If the checkpoint does not exist.
     """
     checkpoint = last_checkpoint(cfg.work_dir) if resume == 'auto' else Path(resume)
     if checkpoint is None:
         found = ', '.join(path.name for path in find_checkpoints(cfg.work_dir)) or 'none'
         raise UsageError(
-            f'--resume: {cfg.work_dir} has no checkpoint that {LAST_CHECKPOINT} points to (there: '
-            f'{found}). Start without --resume, name the right --work-dir, or name the checkpoint '
-            'with --resume PATH.'
+            f'--resume: {cfg.work_dir} has no checkpoint that {LAST_CHECKPOINT} points to (found: '
+            f'{found}). Start without --resume, or set the right --work-dir or --resume PATH.'
         )
     check_checkpoint(str(checkpoint))
     cfg.resume = True
-    # With load_from unset mmengine looks by itself, with a config's own it would resume that.
+    # If load_from is unset, mmengine searches itself; the config's own would be resumed instead.
     cfg.load_from = str(checkpoint)
 
 
 def protect_results(cfg: Config, overwrite: bool) -> None:
-    """Sees to it that a new run does not mix with an earlier one unasked.
+    """Refuse to write a new run into the work directory of an earlier one.
 
     Args:
         cfg (Config): With ``work_dir``.
-        overwrite (bool): Whether it was asked for.
+        overwrite (bool): Allow it.
 
     Raises:
-        UsageError: If the work directory has checkpoints and it was not.
+        UsageError: If the work directory has checkpoints and ``overwrite`` is False.
     """
     checkpoints = find_checkpoints(cfg.work_dir)
     if checkpoints and not overwrite:
@@ -149,15 +147,15 @@ def protect_results(cfg: Config, overwrite: bool) -> None:
             f'{checkpoints[-1].name}. Continue it with --resume, write elsewhere with --work-dir, '
             'or replace its files with --overwrite.'
         )
-    # Else, were this run interrupted early, --resume would continue the earlier one.
+    # Otherwise, if this run stops early, --resume would continue the earlier one.
     (Path(cfg.work_dir) / LAST_CHECKPOINT).unlink(missing_ok=True)
 
 
 def check_checkpoint(checkpoint: str) -> None:
-    """Checks that a checkpoint is there, before a model is built for it.
+    """Check that a checkpoint exists, before a model is built for it.
 
     Raises:
-        UsageError: If it is a path where no file is.
+        UsageError: If it is a path without a file.
     """
     path = Path(checkpoint)
     if '://' in checkpoint or path.is_file():
@@ -167,22 +165,22 @@ def check_checkpoint(checkpoint: str) -> None:
 
 
 def use_tta(cfg: Config) -> None:
-    """Turns test-time augmentation on.
+    """Turn test-time augmentation on.
 
     Args:
         cfg (Config): With ``tta_model`` and ``tta_pipeline``; where several datasets are tested,
-            ``tta_pipeline`` is a list of pipelines, one for each.
+            ``tta_pipeline`` is a list with one pipeline per dataset.
 
     Raises:
-        UsageError: If the config says nothing about it, or has not a pipeline for each dataset.
+        UsageError: If the config lacks either, or a pipeline for a dataset.
     """
     missing = [key for key in ('tta_model', 'tta_pipeline') if cfg.get(key) is None]
     if missing:
         raise UsageError(
-            f'--tta: the config has no {" and no ".join(missing)}. Add `tta_model = '
+            f'--tta: the config lacks {" and ".join(missing)}. Add `tta_model = '
             "dict(type='SegTTAModel')` (or 'DetTTAModel') and, as `tta_pipeline`, the test "
             "pipeline with its last transforms inside `dict(type='TestTimeAug', "
-            'transforms=[...])`, the packing one with the same meta_keys.'
+            'transforms=[...])`; keep the meta_keys of the packing transform.'
         )
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     dataset = cfg.test_dataloader.dataset
@@ -203,15 +201,15 @@ def use_tta(cfg: Config) -> None:
 
 
 def draw_to(cfg: Config, folder: str) -> None:
-    """Makes the test draw its predictions.
+    """Make the test draw its predictions.
 
     Args:
-        cfg (Config): Of mmseg, which draws to ``folder``/vis_data, or of mmdet, which draws to
-            ``folder`` inside the run's folder of the work directory.
-        folder (str): A folder.
+        cfg (Config): Of mmseg or mmdet.
+        folder (str): mmseg draws to ``folder``/vis_data, mmdet to ``folder`` inside the run's
+            folder of the work directory.
 
     Raises:
-        UsageError: If the config has no visualization hook, or is of another package.
+        UsageError: If the config has no visualization hook, or is for another package.
     """
     hook = cfg.get('default_hooks', {}).get('visualization')
     if hook is None:
@@ -221,18 +219,18 @@ def draw_to(cfg: Config, folder: str) -> None:
         )
     hook.draw = True
     if _scope(cfg) == 'mmseg':
-        hook.interval = 1  # upstream's set otherwise draws every 50th image, onedl all of them
+        hook.interval = 1  # the openmmlab set defaults to every 50th image, onedl to every one
         cfg.visualizer.save_dir = folder
     else:
         hook.test_out_dir = folder
 
 
 def save_predictions_to(cfg: Config, target: str) -> None:
-    """Makes the test save its predictions.
+    """Make the test save its predictions.
 
     Args:
         cfg (Config): Of mmseg or mmdet.
-        target (str): For mmseg a folder, of one png per image; for mmdet a ``.pkl`` file.
+        target (str): For mmseg a folder, with one png per image; for mmdet a ``.pkl`` file.
 
     Raises:
         UsageError: If the target does not suit the package.
@@ -241,7 +239,7 @@ def save_predictions_to(cfg: Config, target: str) -> None:
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     if _scope(cfg) == 'mmseg':
         for evaluator in evaluators:
-            # PerDomainMetric has another metric inside, which writes.
+            # PerDomainMetric wraps another metric, which writes.
             inner = evaluator.get('metric')
             writer = inner if isinstance(inner, dict) else evaluator
             writer.update(output_dir=target, keep_results=True)
@@ -259,28 +257,35 @@ def _scope(cfg: Config) -> str:
     return scope
 
 
-def build_runner(cfg: Config, weights_follow: bool) -> Runner:
-    """Builds the runner that a config asks for.
+def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
+    """Build the runner of a config.
 
     Args:
         cfg (Config): The config.
-        weights_follow (bool): A checkpoint of mmtadp is loaded next, which holds all weights, so
-            that pretrained ones need not be read.
+        skip_pretrained (bool): Do not read pretrained weights, because a checkpoint of mmtadp,
+            which holds all weights, is loaded next.
 
     Returns:
-        Runner: :class:`.quiet.QuietRunner`, or that of ``runner_type``.
+        Runner: :class:`.quiet.QuietRunner`, or ``runner_type``.
 
     Raises:
         ImportError: If the package of ``default_scope`` cannot be imported.
+        ValueError: If a hook's ``after_build`` refuses the model, e.g. for a neck that takes other
+            channels than the backbone returns.
     """
     silence_harmless_warnings()
     check_package(cfg.get('default_scope'))
-    with no_pretrained_weights() if weights_follow else nullcontext():
-        return RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
+    with no_pretrained_weights() if skip_pretrained else nullcontext():
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
+    # mmengine calls hooks only when a run begins, after data was read.
+    for hook in runner.hooks:
+        if hasattr(hook, 'after_build'):
+            hook.after_build(runner)
+    return runner
 
 
 def say_how_to_resume(work_dir: str) -> None:
-    """After Ctrl-C, prints the command that continues the run."""
+    """Print the command that continues a run, after Ctrl-C."""
     if not is_main_process():
         return
     checkpoint = last_checkpoint(work_dir)

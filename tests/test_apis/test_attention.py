@@ -1,21 +1,17 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 
-from mmtadp.apis import init_model
-from mmtadp.apis.attention import attention_of_words, word_tokens
+from mmtadp.apis import attention_of_words, init_model
+from mmtadp.apis.attention import word_tokens
+from tests.utils.tiny_runs import tiny_config
 
 CAPTION = 'a big red star next to another star, and a drumstick'
 
 
 @pytest.fixture(scope='module')
-def model(repository, demo_pipeline):
-    cfg = Config.fromfile(
-        repository / 'projects' / 'shapescenes' / 'configs' / 'tadp_shapescenes.py'
-    )
-    cfg.model.backbone.pretrained = str(demo_pipeline)
-    return init_model(cfg)
+def model(tiny_pipeline, tiny_images, tmp_path_factory):
+    return init_model(tiny_config(tiny_pipeline, tiny_images, tmp_path_factory.mktemp('run')))
 
 
 @pytest.fixture(scope='module')
@@ -37,9 +33,9 @@ def test_tokens_of_words(model):
     assert find('Star') == ['star', 'star']
     assert find('big red star') == ['big', 'red', 'star']
     assert ''.join(find('drumstick')) == 'drumstick' and len(find('drumstick')) > 1
-    with pytest.raises(ValueError, match="no word 'drum'"):
+    with pytest.raises(ValueError, match="does not contain the word 'drum'"):
         word_tokens(model.backbone, CAPTION, 'drum')
-    with pytest.raises(ValueError, match="'moon' lies behind the 77 tokens"):
+    with pytest.raises(ValueError, match="'moon' is beyond .* 77 tokens"):
         word_tokens(model.backbone, 'star ' * 90 + 'moon', 'moon')
 
 
@@ -51,9 +47,8 @@ def test_maps_are_the_mean_of_the_backbone_s(model, image):
     }
     backbone = model.backbone
     pixels = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)[None] / 127.5 - 1
-    backbone.set_prompts([CAPTION])
     with torch.no_grad():
-        by_stride = backbone.attention_maps(backbone(pixels))
+        by_stride = backbone.attention_maps(backbone(pixels, [CAPTION]))
     (red,) = word_tokens(backbone, CAPTION, 'red')
     assert {stride: tuple(m.shape[2:]) for stride, m in by_stride.items()} == {
         16: (5, 7),
@@ -64,7 +59,7 @@ def test_maps_are_the_mean_of_the_backbone_s(model, image):
     fine = by_stride[16][0, red, 2:4, 4:6].mean()
     centre = maps['red'][47:49, 79:81].mean()
     assert centre == pytest.approx(((coarse + fine) / 2).item(), rel=0.02)
-    assert maps['red'].mean() == pytest.approx(1 / 77, rel=0.5)
+    assert 0.3 / 77 < maps['red'].mean() < 3 / 77
 
 
 def test_all_tokens_add_up_to_one(model, image):

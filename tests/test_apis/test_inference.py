@@ -1,7 +1,13 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
 from mmengine.runner import Runner
+from mmseg.datasets.transforms import LoadAnnotations
+from mmseg.registry import TRANSFORMS as MMSEG_TRANSFORMS
 
 from mmtadp.apis import inference_model, init_model
 from tests.utils.tiny_runs import tiny_config
@@ -39,6 +45,35 @@ def test_captions_of_the_config(trained, tiny_images):
     assert caption.startswith('a ')
     (given,) = inference_model(model, [path], [caption])
     torch.testing.assert_close(by_file.seg_logits.data, given.seg_logits.data)
+
+
+@TRANSFORMS.register_module()
+class OwnCaptionTransform(BaseTransform):
+    """A user's transform, which would replace a caption that is given."""
+
+    writes_caption = True
+
+    def transform(self, results):
+        results['caption'] = 'my own'
+        return results
+
+
+@MMSEG_TRANSFORMS.register_module()
+class OwnLoadAnnotations(LoadAnnotations):
+    """A user's ground truth, which an image at hand does not have."""
+
+
+def test_own_transforms_are_left_out_too(trained, tiny_images):
+    config, checkpoint = trained
+    model = init_model(copy.deepcopy(config), checkpoint)
+    pipeline = model.cfg.test_dataloader.dataset.pipeline
+    pipeline.insert(1, dict(type='OwnCaptionTransform'))
+    pipeline.insert(2, dict(type='OwnLoadAnnotations'))
+    path = tiny_images / 'images' / 'validation' / 'validation_0.png'
+    captions = [
+        inference_model(model, [path], given)[0].metainfo['caption'] for given in (None, ['a cat'])
+    ]
+    assert captions == ['my own', 'a cat']
 
 
 def test_number_of_captions(trained):

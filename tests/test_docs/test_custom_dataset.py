@@ -38,7 +38,7 @@ OPTIONS = [
 
 @pytest.fixture
 def project(tmp_path, tiny_pipeline) -> Path:
-    """Another project: the document's config, its data and two captions."""
+    """Write another project: the document's config, its data and two captions."""
     page = (REPOSITORY / 'docs' / 'custom_dataset.md').read_text()
     (config,) = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
     assert len(config.splitlines()) < 40

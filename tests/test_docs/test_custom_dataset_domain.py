@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from safetensors.torch import save_file
 
+from mmtadp.utils.launch import use_tta
 from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_runs import write_images
 
@@ -23,7 +24,7 @@ PAGE = (REPOSITORY / 'docs' / 'custom_dataset.md').read_text()
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """The document's configs and folders, with a caption for each image, and a token."""
+    """Write the document's configs and folders, with a caption for each image, and a token."""
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'```(?:python|text)\n(_base_ = .*?)```', PAGE, re.DOTALL)
     names = ('my_streets.py', 'my_streets_dusk.py', 'my_streets_tiny.py')
@@ -57,6 +58,19 @@ def test_captions_are_worded_for_the_domain(project):
     assert config.val_dataloader.dataset == config.test_dataloader.dataset
 
 
+@pytest.mark.parametrize('name', ['my_streets.py', 'my_streets_dusk.py'])
+def test_mmseg_api_and_tta_use_the_same_captions(project, name):
+    """Neither pipeline is the base's, whose caption file is ADE20K's."""
+    config = Config.fromfile(name)
+    assert config.test_pipeline == config.test_dataloader.dataset.pipeline
+    load_caption, *others = config.tta_pipeline
+    assert load_caption == config.test_pipeline[0]
+    assert load_caption.ann_file == 'captions.json'
+    assert others[-1].type == 'TestTimeAug'
+    use_tta(config)
+    assert config.test_dataloader.dataset.pipeline == config.tta_pipeline
+
+
 def test_the_tiny_config_fits_both(project):
     tiny = Path('my_streets_tiny.py').read_text()
     Path('my_streets_dusk_tiny.py').write_text(tiny.replace('my_streets.py', 'my_streets_dusk.py'))
@@ -69,7 +83,8 @@ def test_the_tiny_config_fits_both(project):
 
 def test_arguments_exist():
     blocks = '\n'.join(re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)).replace('\\\n', ' ')
-    commands = re.findall(r'^python (tools/(?:captions|personalize)/\w+\.py) (.*)$', blocks, re.M)
+    pattern = r'^python \$MMTADP/(tools/(?:captions|personalize)/\w+\.py) (.*)$'
+    commands = re.findall(pattern, blocks, re.M)
     assert len(commands) == 6
     for script, arguments in commands:
         parser = runpy.run_path(str(REPOSITORY / script))['make_parser']()

@@ -9,7 +9,7 @@ PAGE = (REPOSITORY / 'docs' / 'datasets.md').read_text()
 
 
 def expanded(text: str) -> list[str]:
-    """What a shell makes of ``a{b,c}d``."""
+    """Return what a shell makes of ``a{b,c}d``."""
     parts = re.split(r'\{([^}]*)\}', text)
     choices = [part.split(',') if index % 2 else [part] for index, part in enumerate(parts)]
     return [''.join(choice) for choice in itertools.product(*choices)]

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmcv
 import numpy as np
@@ -8,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmtadp.utils import launch as runs
+from mmtadp.utils.pretrained import skipping_pretrained
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_missing_checkpoint(run_tool, config, tmp_path, capsys):
 def test_tta_without_settings(config):
     cfg = Config.fromfile(config)
     cfg.pop('tta_pipeline')
-    with pytest.raises(runs.UsageError, match='no tta_pipeline. Add'):
+    with pytest.raises(runs.UsageError, match='lacks tta_pipeline'):
         runs.use_tta(cfg)
 
 
@@ -113,10 +115,13 @@ def test_scope_must_be_known():
 
 
 def test_model_is_built_without_pretrained_weights(config, monkeypatch):
-    from mmtadp.models.diffusion import loading
-
     seen = []
-    monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: seen.append(loading._weights_follow.get()))
-    for weights_follow in (True, False):
-        runs.build_runner(Config.fromfile(config), weights_follow)
+
+    def from_cfg(cfg):
+        seen.append(skipping_pretrained())
+        return SimpleNamespace(hooks=[])
+
+    monkeypatch.setattr(Runner, 'from_cfg', from_cfg)
+    for skip in (True, False):
+        runs.build_runner(Config.fromfile(config), skip_pretrained=skip)
     assert seen == [True, False]

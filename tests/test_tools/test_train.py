@@ -109,5 +109,7 @@ def test_inherits_a_config_of_mmtadp(run_tool, config, tmp_path, monkeypatch):
 class Untrained:
     """Stands in for a runner where only its config is of interest."""
 
+    hooks = ()
+
     def train(self):
         pass

@@ -5,7 +5,7 @@ from pathlib import Path
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from mmtadp.models.diffusion import DiffusionModel, clip_tokenizer
+from mmtadp.models.diffusion import DiffusionModel, TextEncoder, clip_tokenizer
 
 from .seeded_weights import seed_weights
 
@@ -38,17 +38,26 @@ OUT_CHANNELS = [32, 32 + 77, 64 + 77, 64]
 
 
 def tiny_diffusion_model() -> DiffusionModel:
-    """Seeded weights, CLIP's own tokenizer."""
+    """Return a model with seeded weights and CLIP's own tokenizer."""
     unet = UNet2DConditionModel(**UNET)
     vae = AutoencoderKL(**VAE)
     text_model = CLIPTextModel(CLIPTextConfig(**TEXT_ENCODER))
     for prefix, module in (('unet.', unet), ('vae.', vae), ('text.', text_model)):
         seed_weights(module, prefix)
-    return DiffusionModel(unet, vae, text_model, clip_tokenizer(), weights_follow=False)
+    return DiffusionModel(unet, vae, text_model, clip_tokenizer(), skip_pretrained=False)
+
+
+def count_encoded(encoder: TextEncoder) -> list[int]:
+    """Return a list that grows with each run of the text model, by the number of its texts."""
+    counts = []
+    encoder.model.register_forward_pre_hook(
+        lambda module, args, kwargs: counts.append(len(kwargs['input_ids'])), with_kwargs=True
+    )
+    return counts
 
 
 def save_pipeline(model: DiffusionModel, folder: Path) -> Path:
-    """Writes a model as a diffusers folder."""
+    """Write a model as a diffusers folder."""
     StableDiffusionPipeline(
         vae=model.vae,
         text_encoder=model.text_model,

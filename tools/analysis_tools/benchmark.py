@@ -19,7 +19,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
 from mmtadp.models import TADPUNetBackbone
-from mmtadp.models.backbones.attention_maps import RecordingAttnProcessor
+from mmtadp.models.backbones.recorders import RecordingAttnProcessor
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,7 +68,7 @@ def main() -> None:
         for name, processors in variants.items():
             unet.set_attn_processor(dict(processors))
             taken = seconds(
-                lambda: backbone._features(latents, backbone.timestep, tokens), args.device
+                lambda: backbone.features(latents, backbone.timestep, tokens), args.device
             )
             if repeat > 0:  # the first round warms up
                 times[name].append(taken)

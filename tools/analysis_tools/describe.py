@@ -17,8 +17,8 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.engine.hooks.caption_prompt_hook import find_backbones
-from mmtadp.models import TADPUNetBackbone, no_pretrained_weights
+from mmtadp.models import TADPUNetBackbone, find_backbones, no_pretrained_weights
+from mmtadp.models.checks import check_channels
 
 
 def parse_args() -> argparse.Namespace:
@@ -104,6 +104,7 @@ def main() -> None:
     # On the meta device tensors have shapes only: no memory, no weights to be found.
     with torch.device('meta'), no_pretrained_weights():
         model = MODELS.build(config.model)
+    check_channels(model)
     rows = count_parameters(model)
     print(f'{"part":24s}{"parameters":>14s}{"trained":>14s}')
     for name, total, trained in rows:

@@ -24,7 +24,8 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.engine.hooks.caption_prompt_hook import find_backbones, install_prompt_hooks
+from mmtadp.engine.hooks import install_prompt_hooks
+from mmtadp.models import find_backbones
 
 GIB = 2**30
 

@@ -34,8 +34,8 @@ from mmtadp.models.prompts.average_eos_cache import (
     cached_file,
     templates,
 )
+from mmtadp.models.prompts.base import check_class_names
 from mmtadp.models.prompts.class_embeddings import class_embeddings, name_spans
-from mmtadp.models.prompts.class_names import check_class_names
 from mmtadp.models.prompts.embedding_files import (
     AVERAGE_EOS,
     CLASS_EMBEDDINGS,

@@ -8,7 +8,6 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
-from mmtadp.engine.hooks.caption_prompt_hook import META_KEY, find_backbones
 from mmtadp.models import (
     AverageEOSPrompt,
     CaptionPrompt,
@@ -16,6 +15,7 @@ from mmtadp.models import (
     FixedPrompt,
     no_pretrained_weights,
 )
+from mmtadp.models.checks import META_KEY, find_backbones
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.registry import PROMPTS
 

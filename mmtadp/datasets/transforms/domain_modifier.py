@@ -48,6 +48,8 @@ class DomainModifier(BaseTransform):
             is unfit.
     """
 
+    writes_caption = True
+
     def __init__(
         self, template: str = _CAPTION, learned_embeds: str | os.PathLike | None = None
     ) -> None:

@@ -54,6 +54,8 @@ class CaptionLoadTransform(BaseTransform):
         ValueError: If an argument has a value that does not exist.
     """
 
+    writes_caption = True
+
     def __init__(
         self,
         ann_file: str | os.PathLike | Sequence[str | os.PathLike],

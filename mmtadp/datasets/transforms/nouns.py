@@ -36,6 +36,8 @@ class NounsTransform(BaseTransform):
             fetch them.
     """
 
+    writes_caption = True
+
     def __init__(self):
         load_tagger()  # Before training starts, and before workers are forked.
         self._tally = SharedTally()

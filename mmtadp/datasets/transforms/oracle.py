@@ -87,6 +87,8 @@ class OracleCaptionTransform(BaseTransform):
         ValueError: If an argument has a value that cannot be used.
     """
 
+    writes_caption = True
+
     def __init__(
         self,
         class_names: Sequence[str],
@@ -204,6 +206,8 @@ class OracleCropTransform(BaseTransform):
     - caption (str)
     - oracle_labels (OracleLabels)
     """
+
+    writes_caption = True
 
     def transform(self, results: dict) -> dict:
         """Rewrite ``results['caption']``.

@@ -1,6 +1,4 @@
-"""How each image's caption reaches the backbone."""
-
-from typing import Any, Dict, List, Optional
+"""Pass each image's caption to the backbone."""
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -8,54 +6,45 @@ from mmengine.model import BaseModel, is_model_wrapper
 from torch import nn
 
 from mmtadp.models import TADPUNetBackbone
+from mmtadp.models.checks import (
+    META_KEY,
+    check_channels,
+    check_prompt,
+    describe_prompts,
+    find_backbones,
+)
 from mmtadp.registry import HOOKS, register_module
 
 from .learned_token_check import check_learned_tokens
 
-META_KEY = 'mmtadp_prompt'
-# The loops that a run goes through are built when it begins, the others are configs or None.
+# The loops of the current run are built when it begins; the others are configs or None.
 _LOOPS = dict(training='_train_loop', validation='_val_loop', testing='_test_loop')
 
 
-class _SetPrompts:
-    """Forward pre-hook of the owner: hands the samples' metainfo to the backbone."""
+class _PromptHandover:
+    """Pass the metainfo of a forward's samples to the backbone of the model."""
 
     def __init__(self, backbone: TADPUNetBackbone) -> None:
         self.backbone = backbone
 
-    def __call__(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+    def before(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+        """Set the prompts, as a forward pre-hook of the owning model."""
         samples = kwargs.get('data_samples', args[1] if len(args) > 1 else None)
-        self.backbone.begin_forward()
+        self.backbone.prompt_state.begin()
         if samples is not None:
             self.backbone.set_prompts([sample.metainfo for sample in samples])
 
-
-class _ClearPrompts:
-    """Forward hook of the owner: the prompts have served, even if the forward failed."""
-
-    def __init__(self, backbone: TADPUNetBackbone) -> None:
-        self.backbone = backbone
-
-    def __call__(self, model: nn.Module, args: tuple, output) -> None:
-        self.backbone.end_forward()
-
-
-def find_backbones(model: nn.Module) -> Dict[str, TADPUNetBackbone]:
-    """All backbones in a model, by name."""
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, TADPUNetBackbone)
-    }
+    def after(self, model: nn.Module, args: tuple, output: object) -> None:
+        """Drop the prompts, as a forward hook of the owning model, even after an error."""
+        self.backbone.prompt_state.end()
 
 
 def install_prompt_hooks(model: nn.Module) -> nn.Module:
-    """Makes a model hand each image's metainfo to its backbone; once is enough.
+    """Make a model pass each image's metainfo to its backbone; repeated calls change nothing.
 
-    The forward of a stock segmentor or detector is given the data samples but passes its backbone
-    the images alone. Two hooks on the model that owns the backbone, the innermost
-    ``BaseModel`` around it, close the gap for training, sliding windows and test-time
-    augmentation alike.
+    A stock segmentor or detector gets the data samples in its forward but passes only the images
+    to its backbone. Two hooks on the model that owns the backbone, the innermost ``BaseModel``
+    around it, pass the metainfo in training, sliding windows and test-time augmentation alike.
 
     Args:
         model (nn.Module): A segmentor or detector, wrapped (DDP, TTA) or not.
@@ -64,8 +53,8 @@ def install_prompt_hooks(model: nn.Module) -> nn.Module:
         nn.Module: The same model.
 
     Raises:
-        ValueError: If no ``TADPUNetBackbone`` is in it, or none of its parents is a
-            ``BaseModel``.
+        ValueError: If the model has no ``TADPUNetBackbone``, none of the backbone's parents is a
+            ``BaseModel``, or a neck or head takes other channels than the backbone returns.
     """
     backbones = find_backbones(model)
     if not backbones:
@@ -73,6 +62,7 @@ def install_prompt_hooks(model: nn.Module) -> nn.Module:
             f'CaptionPromptHook found no TADPUNetBackbone in {type(model).__name__}: set '
             "model.backbone to `dict(type='mmtadp.TADPUNetBackbone', ...)` or drop the hook."
         )
+    check_channels(model)
     modules = dict(model.named_modules())
     for name, backbone in backbones.items():
         parents = name.split('.')[:-1]
@@ -83,38 +73,46 @@ def install_prompt_hooks(model: nn.Module) -> nn.Module:
         if owner is None:
             raise ValueError(
                 f'no mmengine BaseModel around the backbone {name!r} of {type(model).__name__}: '
-                'call `backbone.set_prompts` before each forward instead.'
+                'pass `captions` to the backbone, or call `backbone.set_prompts` before each '
+                'forward instead.'
             )
-        installed = [
-            hook
-            for hook in owner._forward_pre_hooks.values()
-            if isinstance(hook, _SetPrompts) and hook.backbone is backbone
-        ]
-        if not installed:
-            owner.register_forward_pre_hook(_SetPrompts(backbone), with_kwargs=True)
-            owner.register_forward_hook(_ClearPrompts(backbone), always_call=True)
+        installed = [getattr(hook, '__self__', None) for hook in owner._forward_pre_hooks.values()]
+        if not any(isinstance(i, _PromptHandover) and i.backbone is backbone for i in installed):
+            handover = _PromptHandover(backbone)
+            owner.register_forward_pre_hook(handover.before, with_kwargs=True)
+            owner.register_forward_hook(handover.after, always_call=True)
     return model
 
 
 @register_module(HOOKS)
 class CaptionPromptHook(Hook):
-    """Hands each image's caption to the backbone, and keeps checkpoints to their prompt type.
+    """Pass each image's caption to the backbone, and check a checkpoint's prompt type.
 
     Args:
         check_checkpoint (bool): Refuse a checkpoint that was trained with another prompt type,
-            whose tensors may well fit. False allows it, for fine-tuning with another prompt or
-            studying what a model does with one.
+            even if its tensors fit. False allows it, for fine-tuning with another prompt or
+            studying its effect on a model. Defaults to True.
     """
 
     def __init__(self, check_checkpoint: bool = True) -> None:
         self.check_checkpoint = check_checkpoint
 
-    def before_run(self, runner) -> None:
-        """Installs the forward hooks.
+    def after_build(self, runner) -> None:
+        """Install the forward hooks, before the run reads data or a checkpoint.
+
+        :func:`mmtadp.utils.launch.build_runner` calls it. Where nothing does, as with ``mim
+        train``, :meth:`before_run` is the first call.
 
         Raises:
-            ValueError: If a pipeline writes a learned token that the backbone does not know, or
-                no backbone of this project is in the model.
+            ValueError: See :func:`install_prompt_hooks`.
+        """
+        install_prompt_hooks(runner.model)
+
+    def before_run(self, runner) -> None:
+        """Install the forward hooks and check the learned tokens in captions.
+
+        Raises:
+            ValueError: See :func:`install_prompt_hooks` and :func:`check_learned_tokens`.
         """
         install_prompt_hooks(runner.model)
         for stage, name in _LOOPS.items():
@@ -122,64 +120,23 @@ class CaptionPromptHook(Hook):
             if dataloader is not None:
                 check_learned_tokens(runner.model, dataloader.dataset, stage)
 
-    def before_save_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Writes down the prompt type."""
-        checkpoint['meta'][META_KEY] = _describe_prompts(runner.model)
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Write the prompt type into the checkpoint's meta."""
+        checkpoint['meta'][META_KEY] = describe_prompts(runner.model)
 
-    def after_load_checkpoint(self, runner, checkpoint: Dict) -> None:
-        """Compares the prompt type.
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Compare the prompt type with the checkpoint's.
 
         Raises:
-            ValueError: If it is another one.
+            ValueError: If they differ.
         """
         if self.check_checkpoint:
             check_prompt(runner.model, checkpoint.get('meta', {}).get(META_KEY))
 
     def after_run(self, runner) -> None:
-        """Says how many captions were too long."""
+        """Log how many captions were truncated."""
         for backbone in find_backbones(runner.model).values():
             for module in backbone.modules():
                 count = getattr(module, 'num_truncated', 0)
                 if count:
                     print_log(f'{count} distinct captions were truncated', logger='current')
-
-
-def check_prompt(model: nn.Module, trained_with: Optional[List[Dict]]) -> None:
-    """Compares a model's prompt type with the one a checkpoint was trained with.
-
-    Args:
-        model (nn.Module): The model.
-        trained_with (List[dict], optional): What the checkpoint's meta says. None, of a
-            checkpoint that was not saved by a run with the hook, passes.
-
-    Raises:
-        ValueError: If they differ.
-    """
-    current = _describe_prompts(model)
-    if trained_with is None or trained_with == current:
-        return
-    differences = [
-        f'{key} is {_brief(was.get(key), now.get(key))} in the checkpoint and '
-        f'{_brief(now.get(key), was.get(key))} in this config'
-        for was, now in zip(trained_with, current)
-        for key in dict.fromkeys([*was, *now])
-        if was.get(key) != now.get(key)
-    ] or [f'there are {len(trained_with)} prompts in the checkpoint and {len(current)} here']
-    raise ValueError(
-        f'the checkpoint was trained with another prompt: {"; ".join(differences)}. Use the '
-        'config it was trained with, or, to change the prompt on purpose, set '
-        "`custom_hooks=[dict(type='mmtadp.CaptionPromptHook', check_checkpoint=False)]`."
-    )
-
-
-def _brief(value: Any, other: Any) -> str:
-    """A value for a message; of two lists, where they begin to differ."""
-    if not isinstance(value, list) or not isinstance(other, list):
-        return repr(value)
-    index = next((i for i, (a, b) in enumerate(zip(value, other)) if a != b), None)
-    example = '' if index is None else f', at {index} {value[index]!r},'
-    return f'a list of {len(value)}{example}'
-
-
-def _describe_prompts(model: nn.Module) -> List[Dict]:
-    return [backbone.prompt.describe() for backbone in find_backbones(model).values()]

@@ -1,8 +1,1 @@
-"""Backbones."""
-
-from .neck_check import install_neck_check
-from .tadp_unet import TADPUNetBackbone
-
-install_neck_check()
-
-__all__ = ['TADPUNetBackbone']
+"""Backbones: ``unet_features`` is plain PyTorch, ``tadp_unet`` is the backbone for OpenMMLab."""

@@ -1,60 +1,67 @@
-"""Multi-scale features and cross-attention maps of one pass through a U-Net."""
+"""Multi-scale features and cross-attention maps from one pass through a U-Net.
 
-from typing import List, Tuple
+This file needs PyTorch and diffusers only, no OpenMMLab package.
+"""
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from .attention_maps import FeatureRecorder, FeatureTap, RecordingAttnProcessor
+from .recorders import FeatureRecorder, FeatureTap, RecordingAttnProcessor
 
 # Maps of the second and third resolution are used (strides 16 and 32 of Stable Diffusion).
 MAP_LEVELS = (1, 2)
 
 
-class UNetFeatures:
-    """Reads a U-Net's features F and cross-attention maps A, ``V = A + F`` (paper, Sec. 3).
+class UNetFeatures(nn.Module):
+    """Return a U-Net's features F and cross-attention maps A, ``V = A + F`` (paper, Sec. 3).
 
     Features are the outputs of the second-to-last layer of every up block but the last, and of
     the last layer of the last. Maps are the softmax probabilities of every cross-attention layer
-    of the down and up blocks, averaged over the heads and then over the layers of a resolution.
+    in the down and up blocks, averaged over the heads and then over the layers of a resolution.
 
-    The U-Net runs through its own ``forward``; hooks and attention processors do the reading.
-    Its output layers have no use here and are taken off.
+    The U-Net runs through its own ``forward``; hooks and attention processors record features and
+    maps. Its output layers are not used and are removed.
 
     Args:
         unet (UNet2DConditionModel): Changed in place: output layers removed, hooks and processors
             installed.
-        use_attn (bool): Concatenate the maps behind the features of their resolution.
-        attn_grad (bool): Let gradients flow through the maps into the U-Net.
+        use_attn (bool): Concatenate the maps after the features of their resolution. Defaults to
+            True.
+        attn_grad (bool): Let gradients flow through the maps into the U-Net. Defaults to False.
+
+    Attributes:
+        channels (tuple[int, ...]): Channels of the features, highest resolution first, without
+            the maps.
+        map_levels (tuple[int, ...]): Levels whose output also holds one map per prompt token.
+            Empty without ``use_attn``.
 
     Raises:
-        TypeError: If ``unet`` is no ``UNet2DConditionModel``.
+        TypeError: If ``unet`` is not a ``UNet2DConditionModel``.
     """
 
     def __init__(
         self, unet: UNet2DConditionModel, use_attn: bool = True, attn_grad: bool = False
     ) -> None:
+        super().__init__()
         if not isinstance(unet, UNet2DConditionModel):
             raise TypeError(
                 f'the U-Net must be a diffusers UNet2DConditionModel, got {type(unet).__name__}'
             )
         self.unet = unet
         self.recorder = FeatureRecorder(attn_grad)
-        self.map_levels: Tuple[int, ...] = ()
         unet.conv_norm_out = None
         unet.conv_out = nn.Identity()
         self.channels = self._tap_features()
-        if use_attn:
-            self.map_levels = self._record_maps()
+        self.map_levels = self._record_maps() if use_attn else ()
 
     @property
     def num_levels(self) -> int:
-        """Number of resolutions, which is that of up blocks."""
+        """Number of resolutions, equal to the number of up blocks."""
         return len(self.unet.up_blocks)
 
-    def _tap_features(self) -> Tuple[int, ...]:
-        """Installs the feature taps; returns the channels, highest resolution first."""
+    def _tap_features(self) -> tuple[int, ...]:
+        """Install the feature taps; return the channels, highest resolution first."""
         channels = [0] * self.num_levels
         for index, block in enumerate(self.unet.up_blocks):
             level = self.num_levels - 1 - index
@@ -66,8 +73,8 @@ class UNetFeatures:
                 layers[layer].register_forward_hook(FeatureTap(self.recorder, level))
         return tuple(channels)
 
-    def _record_maps(self) -> Tuple[int, ...]:
-        """Installs the recording processors; returns the levels that have maps."""
+    def _record_maps(self) -> tuple[int, ...]:
+        """Install the recording processors; return the levels that have maps."""
         last = self.num_levels - 1
         blocks = list(enumerate(self.unet.down_blocks))
         blocks += [(last - index, block) for index, block in enumerate(self.unet.up_blocks)]
@@ -81,16 +88,17 @@ class UNetFeatures:
                     levels.add(level)
         return tuple(sorted(levels))
 
-    def __call__(self, latents: Tensor, timestep: int, prompt: Tensor) -> List[Tensor]:
-        """
+    def forward(self, latents: Tensor, timestep: int, prompt: Tensor) -> list[Tensor]:
+        """Return one map per level.
+
         Args:
-            latents (Tensor): (N, C, h, w); h and w multiples of ``2 ** (num_levels - 1)``.
+            latents (Tensor): (N, C, h, w); h and w are multiples of ``2 ** (num_levels - 1)``.
             timestep (int): Diffusion timestep, 0 to 999.
-            prompt (Tensor): What the cross-attention sees, (N, T, D).
+            prompt (Tensor): Token embeddings for the cross-attention, (N, T, D).
 
         Returns:
-            List[Tensor]: One map per level, highest resolution first, (N, C_l, h / 2^l, w / 2^l);
-            at the levels of :attr:`map_levels` the last T channels are the attention maps.
+            list[Tensor]: One map per level, highest resolution first, (N, C_l, h / 2^l, w / 2^l);
+            at the levels in :attr:`map_levels` the last T channels are the attention maps.
         """
         recorder = self.recorder
         recorder.clear()

@@ -1,17 +1,17 @@
 """From the ``pretrained`` argument to a latent diffusion model's parts."""
 
 import json
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Optional
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from mmtadp.utils.pretrained import skipping_pretrained
 
 from .single_file import read_single_file, split_single_file
 from .strict import check_keys, load_strictly
@@ -27,23 +27,6 @@ HUB_ARCHITECTURES = {
 }
 COMPONENTS = ('unet', 'vae', 'text_encoder')
 
-_weights_follow: ContextVar[bool] = ContextVar('weights_follow', default=False)
-
-
-@contextmanager
-def no_pretrained_weights() -> Iterator[None]:
-    """Inside, ``pretrained`` names an architecture and a tokenizer; its weights are not read.
-
-    For testing and resuming: a checkpoint of mmtadp holds every weight once, so reading the
-    pretrained ones first takes time, and needs files that may not be there. A backbone built in
-    this context refuses to run until a state dict has filled it.
-    """
-    token = _weights_follow.set(True)
-    try:
-        yield
-    finally:
-        _weights_follow.reset(token)
-
 
 @dataclass
 class DiffusionModel:
@@ -54,14 +37,15 @@ class DiffusionModel:
         vae (AutoencoderKL): E and D.
         text_model (CLIPTextModel): tau_theta.
         tokenizer (CLIPTokenizer): Its tokenizer.
-        weights_follow (bool): The weights are placeholders; see :func:`no_pretrained_weights`.
+        skip_pretrained (bool): The weights are placeholders; see
+            :func:`mmtadp.utils.pretrained.no_pretrained_weights`.
     """
 
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     text_model: CLIPTextModel
     tokenizer: CLIPTokenizer
-    weights_follow: bool
+    skip_pretrained: bool
 
 
 def load_diffusion_model(
@@ -88,33 +72,33 @@ def load_diffusion_model(
             different architectures.
         ConnectionError: If a hub id cannot be fetched.
     """
-    weights_follow = _weights_follow.get()
-    model = _load(pretrained, architecture, weights_follow)
-    if unet is not None and not weights_follow:
+    skip = skipping_pretrained()
+    model = _load(pretrained, architecture, skip)
+    if unet is not None and not skip:
         load_unet(model.unet, unet)
     return model
 
 
 def _load(
-    pretrained: Optional[str], architecture: Optional[str], weights_follow: bool
+    pretrained: Optional[str], architecture: Optional[str], skip_pretrained: bool
 ) -> DiffusionModel:
     if pretrained is None:
-        return _from_configs(_architecture_folder(architecture), weights_follow)
+        return _from_configs(_architecture_folder(architecture), skip_pretrained)
     path = Path(pretrained).expanduser()
     if path.is_dir():
         _check_pipeline(path)
-        return _from_pipeline(str(path), weights_follow)
+        return _from_pipeline(str(path), skip_pretrained)
     if path.suffix in ('.safetensors', '.ckpt'):
-        if weights_follow:
-            return _from_configs(_architecture_folder(architecture), weights_follow=True)
+        if skip_pretrained:
+            return _from_configs(_architecture_folder(architecture), skip_pretrained=True)
         if not path.is_file():
             raise FileNotFoundError(_not_found(pretrained, path))
         return _from_single_file(path, _architecture_folder(architecture))
     if path.is_absolute() or pretrained.startswith(('.', '~')) or pretrained.count('/') != 1:
         raise FileNotFoundError(_not_found(pretrained, path))
-    if weights_follow and pretrained in HUB_ARCHITECTURES:
-        return _from_configs(ARCHITECTURES / HUB_ARCHITECTURES[pretrained], weights_follow=True)
-    return _from_hub(pretrained, weights_follow)
+    if skip_pretrained and pretrained in HUB_ARCHITECTURES:
+        return _from_configs(ARCHITECTURES / HUB_ARCHITECTURES[pretrained], skip_pretrained=True)
+    return _from_hub(pretrained, skip_pretrained)
 
 
 def _architecture_folder(architecture: Optional[str]) -> Path:
@@ -156,9 +140,9 @@ def _not_found(pretrained: str, path: Path) -> str:
     )
 
 
-def _from_hub(hub_id: str, weights_follow: bool) -> DiffusionModel:
+def _from_hub(hub_id: str, skip_pretrained: bool) -> DiffusionModel:
     files = [f'{component}/config.json' for component in COMPONENTS] + ['tokenizer/*']
-    if not weights_follow:
+    if not skip_pretrained:
         files += [f'{component}/*.safetensors*' for component in COMPONENTS]
     try:
         folder = snapshot_download(
@@ -171,12 +155,12 @@ def _from_hub(hub_id: str, weights_follow: bool) -> DiffusionModel:
             f"{hub_id} --local-dir DIR`, copy DIR here and set pretrained='DIR'."
         ) from error
     _check_pipeline(Path(folder))
-    return _from_pipeline(folder, weights_follow)
+    return _from_pipeline(folder, skip_pretrained)
 
 
-def _from_pipeline(source: str, weights_follow: bool) -> DiffusionModel:
+def _from_pipeline(source: str, skip_pretrained: bool) -> DiffusionModel:
     tokenizer = CLIPTokenizer.from_pretrained(source, subfolder='tokenizer')
-    if weights_follow:
+    if skip_pretrained:
         unet = UNet2DConditionModel.from_config(
             UNet2DConditionModel.load_config(source, subfolder='unet')
         )
@@ -184,7 +168,7 @@ def _from_pipeline(source: str, weights_follow: bool) -> DiffusionModel:
         text_model = CLIPTextModel(
             CLIPTextConfig.from_pretrained(source, subfolder='text_encoder')
         )
-        return DiffusionModel(unet, vae, text_model, tokenizer, weights_follow=True)
+        return DiffusionModel(unet, vae, text_model, tokenizer, skip_pretrained=True)
     parts = []
     for cls, component in zip((UNet2DConditionModel, AutoencoderKL, CLIPTextModel), COMPONENTS):
         if cls is CLIPTextModel:
@@ -197,30 +181,30 @@ def _from_pipeline(source: str, weights_follow: bool) -> DiffusionModel:
         # Published pipelines carry buffers that newer versions no longer have: those may be left.
         check_keys(f"pretrained='{source}'", component, set(info['missing_keys']), set())
         parts.append(part)
-    return DiffusionModel(*parts, tokenizer, weights_follow=False)
+    return DiffusionModel(*parts, tokenizer, skip_pretrained=False)
 
 
-def _from_configs(folder: Path, weights_follow: bool) -> DiffusionModel:
+def _from_configs(folder: Path, skip_pretrained: bool) -> DiffusionModel:
     def config(component: str) -> dict:
         return json.loads((folder / component / 'config.json').read_text())
 
     if (folder / 'tokenizer').is_dir():
         tokenizer = CLIPTokenizer.from_pretrained(folder / 'tokenizer')
     else:
-        tokenizer = DeferredTokenizer() if weights_follow else clip_tokenizer()
+        tokenizer = DeferredTokenizer() if skip_pretrained else clip_tokenizer()
     return DiffusionModel(
         UNet2DConditionModel.from_config(config('unet')),
         AutoencoderKL.from_config(config('vae')),
         CLIPTextModel(CLIPTextConfig(**config('text_encoder'))),
         tokenizer,
-        weights_follow,
+        skip_pretrained,
     )
 
 
 def _from_single_file(path: Path, architecture: Path) -> DiffusionModel:
     checkpoint = read_single_file(path)
     # Weights are replaced below, so memory is not filled with random ones first.
-    model = _from_configs(architecture, weights_follow=False)
+    model = _from_configs(architecture, skip_pretrained=False)
     states = split_single_file(checkpoint, path, dict(model.unet.config), dict(model.vae.config))
     for component, module in zip(COMPONENTS, (model.unet, model.vae, model.text_model)):
         load_strictly(f"pretrained='{path}'", component, module, states[component])

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from .loading import load_diffusion_model, no_pretrained_weights
+from mmtadp.utils.pretrained import no_pretrained_weights
+
+from .loading import load_diffusion_model
 from .single_file import PREFIXES, read_single_file
 from .strict import check_keys, load_strictly
 from .tokenizer import clip_tokenizer

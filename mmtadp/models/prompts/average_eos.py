@@ -1,7 +1,7 @@
 """VPD's class embeddings."""
 
+from collections.abc import Sequence
 from os import PathLike
-from typing import Dict, List, Optional, Sequence, Union
 
 import torch
 from torch import Tensor
@@ -10,20 +10,20 @@ from mmtadp.registry import PROMPTS
 
 from ..diffusion import DiffusionModel, TextEncoder
 from .average_eos_cache import cached_average_eos
-from .base import FixedPrompt
-from .class_names import check_class_names
+from .base import check_class_names
 from .embedding_files import AVERAGE_EOS, fitting_embeddings
+from .fixed import FixedPrompt
 
 
 def class_eos(
     model: DiffusionModel,
-    class_names: List[str],
-    embeddings: Optional[Union[str, PathLike]] = None,
+    class_names: list[str],
+    embeddings: str | PathLike | None = None,
 ) -> Tensor:
-    """Average EOS embeddings of C classes, (C, D); zeros if the weights follow."""
+    """Return the average EOS embeddings of C classes, (C, D); zeros if weights are skipped."""
     encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
     shape = (len(class_names), encoder.hidden_size)
-    if model.weights_follow:
+    if model.skip_pretrained:
         return torch.zeros(shape)
     if embeddings is not None:
         return fitting_embeddings(embeddings, AVERAGE_EOS, class_names, shape)
@@ -32,7 +32,7 @@ def class_eos(
 
 @PROMPTS.register_module()
 class AverageEOSPrompt(FixedPrompt):
-    """One token per class, the mean EOS embedding over 80 templates (C_avg in the paper, Sec. 3).
+    """Use one token per class: its mean EOS embedding over 80 templates (C_avg, paper, Sec. 3).
 
     Every class of the dataset is named, whether or not it is in the image. With the text adapter
     this is VPD(LS), and VPD(R) if latent scaling is off.
@@ -41,25 +41,24 @@ class AverageEOSPrompt(FixedPrompt):
         model (DiffusionModel): Given by the backbone.
         class_names (Sequence[str]): Class names in the wording that the text encoder should see.
         text_adapter (dict, optional): See :class:`BasePrompt`.
-        embeddings (str | PathLike, optional): A file of them, of ``tools/misc/class_embeddings.py`` or
-            of VPD or mmseg (``.pth``), in place of the text encoder of ``pretrained``; see
-            :func:`.embedding_files.read_embeddings`. Testing does not need it.
+        embeddings (str | PathLike, optional): File with precomputed embeddings, written by
+            ``tools/misc/class_embeddings.py`` or taken from VPD or mmseg (``.pth``); see
+            :func:`.embedding_files.read_embeddings`. By default the text encoder of ``pretrained``
+            computes them. Testing does not need the file.
 
     Raises:
-        FileNotFoundError: If there is no file ``embeddings``.
-        ValueError: If ``class_names`` is no list of names, or ``embeddings`` is not of them.
+        FileNotFoundError: If the file ``embeddings`` does not exist.
+        ValueError: If ``class_names`` is not a list of names, or ``embeddings`` belongs to other
+            classes.
     """
 
     def __init__(
         self,
         model: DiffusionModel,
         class_names: Sequence[str],
-        text_adapter: Optional[dict] = None,
-        embeddings: Optional[Union[str, PathLike]] = None,
+        text_adapter: dict | None = None,
+        embeddings: str | PathLike | None = None,
     ) -> None:
         class_names = check_class_names(class_names)
         super().__init__(class_eos(model, class_names, embeddings), text_adapter)
         self.class_names = class_names
-
-    def describe(self) -> Dict:
-        return dict(super().describe(), class_names=self.class_names)

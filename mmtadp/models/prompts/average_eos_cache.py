@@ -3,8 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Optional, Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -16,11 +16,11 @@ from mmtadp.utils.dependencies import is_importable
 from ..diffusion import TextEncoder
 from .embedding_files import AVERAGE_EOS, read_embeddings, save_embeddings
 
-# The length that VPD pads a template to, in tokens.
+# VPD pads a template to this length, in tokens.
 MAX_LENGTH = 20
 
 
-def templates() -> List[str]:
+def templates() -> list[str]:
     """Return the 80 prompt templates that CLIP uses for ImageNet.
 
     Raises:
@@ -29,7 +29,7 @@ def templates() -> List[str]:
     if not is_importable('mmseg'):
         raise ImportError(
             "The average EOS embeddings are means over CLIP's 80 templates, which mmsegmentation "
-            'ships: install it, or set `embeddings` to a file of tools/class_embeddings.py.'
+            'ships: install it, or set `embeddings` to a file of tools/misc/class_embeddings.py.'
         )
     from mmseg.utils import get_predefined_templates
 
@@ -39,18 +39,18 @@ def templates() -> List[str]:
 def average_eos(
     encoder: TextEncoder,
     class_names: Sequence[str],
-    sentences: Optional[Sequence[str]] = None,
+    sentences: Sequence[str] | None = None,
     batch_size: int = 80,
 ) -> Tensor:
-    """Mean over 80 templates of the embedding at the EOS token, per class (paper, Sec. 3).
+    """Return the mean EOS embedding over 80 templates, per class (paper, Sec. 3).
 
     Args:
         encoder (TextEncoder): The text encoder; its pooled output is neither projected nor
             normalised.
         class_names (Sequence[str]): C class names.
-        sentences (Sequence[str], optional): Templates in place of CLIP's 80, with ``{}`` for the
-            name.
-        batch_size (int): Number of texts that are encoded at a time.
+        sentences (Sequence[str], optional): Templates to use instead of CLIP's 80, with ``{}``
+            for the name.
+        batch_size (int): Number of texts encoded at a time.
 
     Returns:
         Tensor: (C, D), in the order of ``class_names``.
@@ -66,26 +66,26 @@ def average_eos(
 
 
 def cache_folder() -> Path:
-    """Where embeddings are cached: ``$MMTADP_CACHE``, by default ``~/.cache/mmtadp``."""
+    """Return the cache folder: ``$MMTADP_CACHE``, by default ``~/.cache/mmtadp``."""
     return Path(os.environ.get('MMTADP_CACHE', '~/.cache/mmtadp')).expanduser()
 
 
 def cached_average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tensor:
-    """:func:`average_eos`, computed once per text encoder and list of class names.
+    """Return :func:`average_eos`, computed once per text encoder and list of class names.
 
     Args:
         encoder (TextEncoder): The text encoder.
         class_names (Sequence[str]): C class names.
 
     Returns:
-        Tensor: (C, D) in host memory.
+        Tensor: (C, D) on the CPU.
     """
     path = cached_file(encoder, class_names)
     if path.is_file():
         return read_embeddings(path).embeddings
     print_log(
         f'averaging EOS embeddings of {len(class_names)} classes over {len(templates())} '
-        f'templates; done once, kept in {path}',
+        f'templates; computed once, cached in {path}',
         logger='current',
     )
     embeddings = average_eos(encoder, class_names).contiguous().cpu()
@@ -94,7 +94,7 @@ def cached_average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tens
 
 
 def cached_file(encoder: TextEncoder, class_names: Sequence[str]) -> Path:
-    """Where :func:`cached_average_eos` keeps these classes' embeddings by this encoder."""
+    """Return the file in which :func:`cached_average_eos` caches these embeddings."""
     digest = hashlib.sha256()
     digest.update(json.dumps([list(class_names), templates(), MAX_LENGTH]).encode())
     digest.update(json.dumps(encoder.tokenizer(list(class_names)).input_ids).encode())

@@ -1,90 +1,169 @@
-"""What every prompt type has in common."""
+"""The base class of prompt types."""
 
 from abc import ABCMeta, abstractmethod
-from typing import Dict, List, Optional, Tuple
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from .text_adapter import TextAdapter
+
+def check_class_names(class_names: Sequence[str]) -> list[str]:
+    """Return class names as a list, after checking them.
+
+    Args:
+        class_names (Sequence[str]): At least one name.
+
+    Returns:
+        list[str]: The same names.
+
+    Raises:
+        ValueError: If ``class_names`` is not a list, is empty, or holds anything but non-empty
+            strings.
+    """
+    if isinstance(class_names, str) or not isinstance(class_names, Sequence) or not class_names:
+        raise ValueError(
+            f'class_names must be a list with at least one class name, got {class_names!r}'
+        )
+    bad = [
+        i for i, name in enumerate(class_names) if not isinstance(name, str) or not name.strip()
+    ]
+    if bad:
+        raise ValueError(
+            'class_names must be a list of names, got '
+            + ', '.join(f'{class_names[i]!r} at index {i}' for i in bad[:3])
+            + (f' and {len(bad) - 3} more' if len(bad) > 3 else '')
+        )
+    return list(class_names)
+
+
+class TextAdapter(nn.Module):
+    """Return ``C + gamma * MLP(C)``, a learned correction of the prompt C.
+
+    This is VPD's text adapter, TA in the paper's tables.
+
+    Args:
+        dim (int): Width D of the prompt, and of the layer between the two linear ones.
+        gamma (float): Initial value of gamma, for every channel. Defaults to 1e-4.
+    """
+
+    def __init__(self, dim: int, gamma: float = 1e-4) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.gamma = nn.Parameter(torch.full((dim,), gamma))
+
+    def forward(self, prompt: Tensor) -> Tensor:
+        """Return the adapted prompt.
+
+        Args:
+            prompt (Tensor): (N, T, D).
+
+        Returns:
+            Tensor: (N, T, D).
+        """
+        return prompt + self.gamma * self.mlp(prompt)
 
 
 class BasePrompt(nn.Module, metaclass=ABCMeta):
-    """Turns samples into what the U-Net is conditioned on (C in the paper).
+    """Turn samples into the prompt that the U-Net is conditioned on (C in the paper).
 
-    A subclass registers itself in :data:`mmtadp.registry.PROMPTS`, says in :attr:`meta_keys`
-    which keys of a sample's metainfo it reads, sets :attr:`num_tokens`, and implements
-    :meth:`embed`. The backbone knows no prompt type by name. A type that encodes text in every
-    forward keeps a text encoder as a submodule; one whose prompt is fixed computes it at build
-    time and lets the encoder go.
-
-    :attr:`none_allowed` names those of the keys that may be None, and :attr:`key_sources` says
-    what puts a key into a sample, for the message about a missing one.
+    A subclass is registered in :data:`mmtadp.registry.PROMPTS`, sets :attr:`meta_keys` and
+    :attr:`num_tokens`, and implements :meth:`embed`. The backbone uses any registered type. A type
+    that encodes text in every forward keeps a text encoder as a submodule; a type with a fixed
+    prompt computes it at build time and keeps no encoder.
 
     Args:
         dim (int): Width D of a prompt token.
         text_adapter (dict, optional): Arguments of :class:`TextAdapter`; an empty dict takes its
-            defaults. None, the default, leaves it out.
+            defaults. None, the default, means no adapter.
+
+    Attributes:
+        meta_keys (tuple[str, ...]): Keys of a sample's metainfo that the type reads.
+        none_allowed (tuple[str, ...]): The keys among them whose value may be None.
+        key_sources (dict[str, str]): For each key the part of a pipeline that adds it, for
+            messages.
+        num_tokens (int): Number of prompt tokens T.
+        class_names (list[str], optional): Class names that the prompt is made of.
     """
 
-    meta_keys: Tuple[str, ...] = ()
-    none_allowed: Tuple[str, ...] = ()
-    key_sources: Dict[str, str] = {}
+    meta_keys: tuple[str, ...] = ()
+    none_allowed: tuple[str, ...] = ()
+    key_sources: dict[str, str] = {}
     num_tokens: int
+    class_names: list[str] | None = None
 
-    def __init__(self, dim: int, text_adapter: Optional[dict] = None) -> None:
+    def __init__(self, dim: int, text_adapter: dict | None = None) -> None:
         super().__init__()
         self.dim = dim
         self.text_adapter = None if text_adapter is None else TextAdapter(dim, **text_adapter)
 
-    def missing_keys(self, sample: Dict) -> List[str]:
-        """Those of :attr:`meta_keys` that a sample's metainfo lacks."""
-        return [
-            key
-            for key in self.meta_keys
-            if key not in sample or (sample[key] is None and key not in self.none_allowed)
-        ]
-
     @abstractmethod
-    def embed(self, samples: List[Dict], batch_size: int) -> Tensor:
-        """The prompt before the adapter.
+    def embed(self, samples: list[dict], batch_size: int) -> Tensor:
+        """Return the prompt before the adapter.
 
         Args:
-            samples (List[dict]): One metainfo dict per image, each with all :attr:`meta_keys`.
-                Empty if the type needs none.
+            samples (list[dict]): One metainfo dict per image, each with all :attr:`meta_keys`.
+                Unused if the type has no :attr:`meta_keys`.
             batch_size (int): Number of images N.
 
         Returns:
             Tensor: (N, T, D) with T = :attr:`num_tokens`.
         """
 
-    def forward(self, samples: List[Dict], batch_size: int) -> Tensor:
-        """The prompt, (N, T, D); arguments as in :meth:`embed`."""
-        prompt = self.embed(samples, batch_size)
+    def forward(self, samples: list[dict] | None, batch_size: int) -> Tensor:
+        """Return the prompt.
+
+        Args:
+            samples (list[dict], optional): One metainfo dict per image. None is allowed if the
+                type has no :attr:`meta_keys`.
+            batch_size (int): Number of images N.
+
+        Returns:
+            Tensor: (N, T, D).
+
+        Raises:
+            RuntimeError: If samples, or keys in a sample, are missing.
+        """
+        if self.meta_keys:
+            self._check_samples(samples, batch_size)
+        prompt = self.embed(samples or [], batch_size)
         return prompt if self.text_adapter is None else self.text_adapter(prompt)
 
-    def describe(self) -> Dict:
-        """What makes a checkpoint fit: written into checkpoints, compared when one is loaded."""
-        return dict(
+    def _check_samples(self, samples: list[dict] | None, batch_size: int) -> None:
+        name = type(self).__name__
+        if samples is None:
+            raise RuntimeError(
+                f'{name} needs {list(self.meta_keys)} of each image, and no prompts were '
+                "set. Add `dict(type='mmtadp.CaptionPromptHook')` to `custom_hooks`, or without a "
+                'runner call `mmtadp.engine.hooks.install_prompt_hooks(model)` once. If you call '
+                'the backbone itself, pass `captions`, or call `set_prompts` before each forward.'
+            )
+        if len(samples) != batch_size:
+            raise RuntimeError(
+                f'{name} was given prompts of {len(samples)} images for a batch of '
+                f'{batch_size}: set one entry per image.'
+            )
+        for index, sample in enumerate(samples):
+            missing = [
+                key
+                for key in self.meta_keys
+                if key not in sample or (sample[key] is None and key not in self.none_allowed)
+            ]
+            if missing:
+                source = sample.get('img_path', f'image {index} of the batch')
+                hints = [f' ({self.key_sources[k]})' for k in missing if k in self.key_sources]
+                raise RuntimeError(
+                    f'{name} needs {missing} of {source}, whose metainfo has {sorted(sample)}. '
+                    f'The dataset or its pipeline must add it{"".join(hints)}, and the '
+                    '`meta_keys` of `PackSegInputs` or `PackDetInputs` must list it.'
+                )
+
+    def describe(self) -> dict:
+        """Return what a checkpoint and a prompt must agree on; it is saved in checkpoints."""
+        described = dict(
             type=type(self).__name__,
             num_tokens=self.num_tokens,
             text_adapter=self.text_adapter is not None,
         )
-
-
-class FixedPrompt(BasePrompt):
-    """A prompt that is the same for every image.
-
-    The embeddings are a buffer, so a checkpoint holds them and needs no text encoder.
-
-    Args:
-        embeddings (Tensor): (T, D).
-        text_adapter (dict, optional): See :class:`BasePrompt`.
-    """
-
-    def __init__(self, embeddings: Tensor, text_adapter: Optional[dict] = None) -> None:
-        super().__init__(embeddings.shape[-1], text_adapter)
-        self.num_tokens = embeddings.shape[0]
-        self.register_buffer('embeddings', embeddings)
-
-    def embed(self, samples: List[Dict], batch_size: int) -> Tensor:
-        return self.embeddings.expand(batch_size, -1, -1)
+        if self.class_names is not None:
+            described['class_names'] = self.class_names
+        return described

@@ -1,7 +1,7 @@
-"""The caption of each image."""
+"""The prompt made of each image's caption."""
 
+from collections.abc import Sequence
 from os import PathLike
-from typing import Dict, List, Optional, Sequence, Union
 
 from torch import Tensor
 
@@ -13,21 +13,21 @@ from .base import BasePrompt
 
 @PROMPTS.register_module()
 class CaptionPrompt(BasePrompt):
-    """Each image's own caption: TADP-0/20/40, nouns only, oracle (paper, Eq. 4 and 5).
+    """Use each image's own caption: TADP-0/20/40, nouns only, oracle (paper, Eq. 4 and 5).
 
     Args:
         model (DiffusionModel): Given by the backbone.
         cache_size (int): Number of captions whose embeddings are kept; see :class:`TextEncoder`.
-            With as many as the training set has, a steady epoch never runs the encoder.
-        learned_embeds (str | PathLike | Sequence): Textual inversion file, or several, of tokens
-            that captions use (Sec. 4.3); see :func:`mmtadp.utils.learned_embeds.read_learned_token`. A
-            token of several vectors is written once. Testing needs the files, too, as it needs the
-            tokenizer.
+            If all captions of the training set fit, the encoder runs in the first epoch only.
+        learned_embeds (str | PathLike | Sequence): One or several textual inversion files, for
+            tokens in captions (Sec. 4.3); see
+            :func:`mmtadp.utils.learned_embeds.read_learned_token`. A token with several vectors is
+            written once in a caption. Testing needs the files too, as it needs the tokenizer.
         text_adapter (dict, optional): See :class:`BasePrompt`.
 
     Raises:
-        FileNotFoundError, ValueError: If a file of ``learned_embeds`` is missing or unfit, or its
-            token already known to the tokenizer.
+        FileNotFoundError, ValueError: If a file in ``learned_embeds`` is missing or does not fit,
+            or the tokenizer already knows its token.
     """
 
     meta_keys = ('caption',)
@@ -39,8 +39,8 @@ class CaptionPrompt(BasePrompt):
         self,
         model: DiffusionModel,
         cache_size: int = 25_000,
-        learned_embeds: Union[str, PathLike, Sequence[Union[str, PathLike]], None] = (),
-        text_adapter: Optional[dict] = None,
+        learned_embeds: str | PathLike | Sequence[str | PathLike] | None = (),
+        text_adapter: dict | None = None,
     ) -> None:
         super().__init__(model.text_model.config.hidden_size, text_adapter)
         tokens = read_learned_tokens(learned_embeds)
@@ -51,9 +51,11 @@ class CaptionPrompt(BasePrompt):
         self.learned_tokens = {token.name: len(token.vectors) for token in tokens}
         self.num_tokens = self.text_encoder.max_length
 
-    def embed(self, samples: List[Dict], batch_size: int) -> Tensor:
+    def embed(self, samples: list[dict], batch_size: int) -> Tensor:
+        """Return the captions' token embeddings, (N, T, D)."""
         return self.text_encoder([sample['caption'] for sample in samples])
 
-    def describe(self) -> Dict:
+    def describe(self) -> dict:
+        """Return what a checkpoint and a prompt must agree on, including learned tokens."""
         learned = dict(learned_tokens=self.learned_tokens) if self.learned_tokens else {}
         return dict(super().describe(), **learned)

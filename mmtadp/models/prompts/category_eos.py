@@ -1,8 +1,8 @@
-"""VPD's class embedding of the image's own category."""
+"""VPD's class embedding for the category of each image."""
 
+from collections.abc import Sequence
 from operator import index
 from os import PathLike
-from typing import Dict, List, Optional, Sequence, Union
 
 import torch
 from torch import Tensor
@@ -11,32 +11,32 @@ from mmtadp.registry import PROMPTS
 
 from ..diffusion import DiffusionModel
 from .average_eos import class_eos
-from .base import BasePrompt
-from .class_names import check_class_names
+from .base import BasePrompt, check_class_names
 
-# What mmseg's datasets say of an image whose category is none of their classes.
+# mmseg's datasets give this id to an image whose category is not one of their classes.
 UNKNOWN = -1
 
 
 @PROMPTS.register_module()
 class CategoryEOSPrompt(BasePrompt):
-    """One token: the average EOS embedding of the image's category (paper, Sec. 3).
+    """Use one token: the average EOS embedding of the image's category (paper, Sec. 3).
 
     For depth on NYUv2 the category is the type of the room, which mmseg's ``NYUDataset`` reads
-    from the name of the file. An image of no known category (-1 or None) gets the mean over all
-    classes, as in mmseg's port of VPD.
+    from the name of the file. An image without a known category (-1 or None) gets the mean over
+    all classes, as in mmseg's port of VPD.
 
     Args:
         model (DiffusionModel): Given by the backbone.
         class_names (Sequence[str]): Names of the categories, in the order of their ids and in the
             wording that the text encoder should see ('living room', not 'living_room').
         text_adapter (dict, optional): See :class:`BasePrompt`.
-        embeddings (str | PathLike, optional): A file of the embeddings; see
+        embeddings (str | PathLike, optional): File with precomputed embeddings; see
             :class:`AverageEOSPrompt`.
 
     Raises:
-        FileNotFoundError: If there is no file ``embeddings``.
-        ValueError: If ``class_names`` is no list of names, or ``embeddings`` is not of them.
+        FileNotFoundError: If the file ``embeddings`` does not exist.
+        ValueError: If ``class_names`` is not a list of names, or ``embeddings`` belongs to other
+            classes.
     """
 
     meta_keys = ('category_id',)
@@ -48,8 +48,8 @@ class CategoryEOSPrompt(BasePrompt):
         self,
         model: DiffusionModel,
         class_names: Sequence[str],
-        text_adapter: Optional[dict] = None,
-        embeddings: Optional[Union[str, PathLike]] = None,
+        text_adapter: dict | None = None,
+        embeddings: str | PathLike | None = None,
     ) -> None:
         names = check_class_names(class_names)
         by_class = class_eos(model, names, embeddings)
@@ -57,15 +57,15 @@ class CategoryEOSPrompt(BasePrompt):
         self.class_names = names
         self.register_buffer('embeddings', by_class)
 
-    def embed(self, samples: List[Dict], batch_size: int) -> Tensor:
-        return torch.stack([self._embed_one(i, sample) for i, sample in enumerate(samples)])
-
-    def _embed_one(self, position: int, sample: Dict) -> Tensor:
-        """(1, D) for one image.
+    def embed(self, samples: list[dict], batch_size: int) -> Tensor:
+        """Return the embedding of each image's category, (N, 1, D).
 
         Raises:
-            ValueError: If its category is no class.
+            ValueError: If a category is not one of the classes.
         """
+        return torch.stack([self._embed_one(i, sample) for i, sample in enumerate(samples)])
+
+    def _embed_one(self, position: int, sample: dict) -> Tensor:
         category = sample['category_id']
         if category is None:
             category = UNKNOWN
@@ -83,6 +83,3 @@ class CategoryEOSPrompt(BasePrompt):
                 f'{len(self.class_names) - 1}, or {UNKNOWN} for their mean.'
             )
         return self.embeddings[category, None]
-
-    def describe(self) -> Dict:
-        return dict(super().describe(), class_names=self.class_names)

@@ -1,11 +1,11 @@
-"""Embeddings of class names as files: ours, with what they are of, and those of VPD and mmseg."""
+"""Files with class embeddings: ours, which name their classes, and those of VPD and mmseg."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Union
 
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -15,36 +15,36 @@ from mmtadp.utils.atomic_files import write_file
 from mmtadp.utils.tensor_files import read_tensors
 from mmtadp.version import __version__
 
-# What a file may hold, and the prompt types that read it.
+# Kinds of content, and the prompt types that read them.
 AVERAGE_EOS = 'average_eos'  # one row per class: AverageEOSPrompt, CategoryEOSPrompt
-CLASS_EMBEDDINGS = 'class_embeddings'  # the rows of each name's own tokens: ClassEmbeddingsPrompt
+CLASS_EMBEDDINGS = 'class_embeddings'  # one row per token of each name: ClassEmbeddingsPrompt
 KINDS = (AVERAGE_EOS, CLASS_EMBEDDINGS)
 _TENSOR = 'embeddings'
 _ADVICE = "It should hold one tensor, as VPD's and mmseg's files do, or be a .safetensors file"
 
 
 class EmbeddingsError(ValueError):
-    """A file of embeddings that cannot be used; the message names it."""
+    """Signal a file of embeddings that cannot be used; the message names it."""
 
 
 @dataclass(frozen=True)
 class EmbeddingsFile:
-    """Embeddings, and what their file says of them.
+    """Hold embeddings and the metadata of their file.
 
     Attributes:
         path (Path): The file.
         embeddings (Tensor): (T, D), float32.
-        kind (str, optional): One of :data:`KINDS`. None if the file does not say, as a ``.pth``
-            file of VPD or mmseg, in which rows are classes.
-        class_names (List[str], optional): Likewise.
-        provenance (Dict[str, str]): What else it says: the text encoder, templates, versions.
+        kind (str, optional): One of :data:`KINDS`. None if the file has no metadata, like a
+            ``.pth`` file of VPD or mmseg, in which rows are classes.
+        class_names (list[str], optional): None if the file has no metadata.
+        provenance (dict[str, str], optional): Other metadata: text encoder, templates, versions.
     """
 
     path: Path
     embeddings: Tensor
-    kind: Optional[str] = None
-    class_names: Optional[List[str]] = None
-    provenance: Optional[Dict[str, str]] = None
+    kind: str | None = None
+    class_names: list[str] | None = None
+    provenance: dict[str, str] | None = None
 
 
 def save_embeddings(
@@ -52,17 +52,17 @@ def save_embeddings(
     embeddings: Tensor,
     kind: str,
     class_names: Sequence[str],
-    provenance: Optional[Dict[str, str]] = None,
+    provenance: dict[str, str] | None = None,
 ) -> None:
-    """Writes embeddings and what they are of to a safetensors file, at once or not at all.
+    """Write embeddings and their metadata to a safetensors file, atomically.
 
     Args:
         path (Path): The file.
         embeddings (Tensor): (T, D).
         kind (str): One of :data:`KINDS`.
         class_names (Sequence[str]): C class names.
-        provenance (Dict[str, str], optional): What else to write down. The versions of what
-            computed them are added.
+        provenance (dict[str, str], optional): Other metadata. Versions of mmtadp, torch and
+            transformers are added.
     """
     described = dict(
         provenance or {},
@@ -71,30 +71,30 @@ def save_embeddings(
         mmtadp=__version__,
         **{name: metadata.version(name) for name in ('torch', 'transformers')},
     )
-    # Each process of a distributed run may write it: same content, and replacing is atomic.
+    # Each process of a distributed run may write the file: same content, replaced atomically.
     tensors = {_TENSOR: embeddings.detach().contiguous().cpu()}
     write_file(path, lambda new: save_file(tensors, new, described))
 
 
-def read_embeddings(path: Union[str, PathLike]) -> EmbeddingsFile:
-    """Reads a file of embeddings, as tensors only: code in it is never executed.
+def read_embeddings(path: str | PathLike) -> EmbeddingsFile:
+    """Read a file of embeddings without executing code in it.
 
     Args:
-        path (str | PathLike): A ``.safetensors`` file of :func:`save_embeddings`, or one of
-            ``torch.save`` with one tensor, such as VPD's ``class_embeddings.pth``. Relative ones
+        path (str | PathLike): A ``.safetensors`` file from :func:`save_embeddings`, or a file from
+            ``torch.save`` with one tensor, such as VPD's ``class_embeddings.pth``. Relative paths
             are relative to the working directory.
 
     Returns:
-        EmbeddingsFile: Its content.
+        EmbeddingsFile: The content.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         EmbeddingsError: If it holds anything but one tensor (T, D).
         TensorFileError: If it cannot be read.
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"embeddings='{path}' is no file (looked at {path.absolute()})")
+        raise FileNotFoundError(f"embeddings='{path}' is not a file (looked at {path.absolute()})")
     content = read_tensors(path, 'embeddings', _ADVICE)
     if isinstance(content, dict):
         if len(content) != 1:
@@ -119,7 +119,7 @@ def read_embeddings(path: Union[str, PathLike]) -> EmbeddingsFile:
     )
 
 
-def _metadata(path: Path) -> Dict[str, str]:
+def _metadata(path: Path) -> dict[str, str]:
     if path.suffix != '.safetensors':
         return {}
     with safe_open(path, framework='pt') as file:
@@ -127,9 +127,9 @@ def _metadata(path: Path) -> Dict[str, str]:
 
 
 def fitting_embeddings(
-    path: Union[str, PathLike], kind: str, class_names: Sequence[str], shape: Sequence[int]
+    path: str | PathLike, kind: str, class_names: Sequence[str], shape: Sequence[int]
 ) -> Tensor:
-    """Reads the embeddings of a prompt.
+    """Read the embeddings of a prompt.
 
     Args:
         path (str | PathLike): See :func:`read_embeddings`.
@@ -142,7 +142,7 @@ def fitting_embeddings(
 
     Raises:
         FileNotFoundError, TensorFileError: See :func:`read_embeddings`.
-        EmbeddingsError: If the file is of another kind, of other classes, or of another shape.
+        EmbeddingsError: If the file's kind, classes or shape differ from the prompt's.
     """
     file = read_embeddings(path)
     source = f"embeddings='{file.path}'"
@@ -155,7 +155,7 @@ def fitting_embeddings(
         )
         there, here = (names[at : at + 1] for names in (file.class_names, list(class_names)))
         raise EmbeddingsError(
-            f'{source} is of {len(file.class_names)} classes, the prompt has {len(class_names)}; '
+            f'{source} has {len(file.class_names)} classes, the prompt has {len(class_names)}; '
             f'the first that differs is {at}: {there} in the file, {here} in the prompt.'
         )
     tokens, width = shape
@@ -167,6 +167,6 @@ def fitting_embeddings(
     if file.embeddings.shape[1] != width:
         raise EmbeddingsError(
             f'{source} has rows of width {file.embeddings.shape[1]}, the text encoder of this '
-            f'model gives {width}. Embeddings go with the text encoder that computed them.'
+            f'model gives {width}. Use embeddings that this text encoder computed.'
         )
     return file.embeddings

@@ -1,7 +1,7 @@
 """Parts of detectors that mmdet lacks.
 
-Not imported by ``import mmtadp``, as mmdet takes seconds to import and may not be installed. The
-registry imports this package when a config asks for ``mmtadp.RoundedAnchorGenerator``.
+``import mmtadp`` does not import this package, because mmdet takes seconds to import and may not
+be installed. The registry imports it when a config asks for ``mmtadp.RoundedAnchorGenerator``.
 """
 
 from mmtadp.utils.dependencies import check_package

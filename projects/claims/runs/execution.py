@@ -80,7 +80,7 @@ def _train(run: Run, settings: Settings) -> str:
         done.unlink(missing_ok=True)
         config = runner_config(run, settings)
         runs.protect_results(config, overwrite=True)
-        runs.build_runner(config, weights_follow=False).train()
+        runs.build_runner(config, skip_pretrained=False).train()
         write_json(done, mark)
         checkpoint = runs.last_checkpoint(folder)
     return str(checkpoint)
@@ -92,7 +92,7 @@ def _test(run: Run, settings: Settings, checkpoint: str) -> dict:
     config.load_from, config.resume = checkpoint, False
     config.experiment_name = config.visualizer.name = f'{run.key}_test'
     with safe_checkpoint_loading():
-        runner = runs.build_runner(config, weights_follow=True)
+        runner = runs.build_runner(config, skip_pretrained=True)
         scores = runner.test()
     metrics = {k: round(float(v), _DIGITS) for k, v in scores.items() if isinstance(v, Real)}
     confusion = {

@@ -1,11 +1,8 @@
-"""What the demo can train, and what it shows of each."""
+"""The demo on ShapeScenes: train TinySD with and without captions, test, draw.
 
-from .base import CAPTIONS, DemoTask, PromptRun
-from .depth import DepthTask
-from .detection import DetectionTask
-from .segmentation import SegmentationTask
+Importing this package loads no model library, so that ``tools/demo.py --help`` is fast.
+"""
 
-TASKS = {task.name: task for task in (SegmentationTask(), DepthTask(), DetectionTask())}
-"""Tasks by the name that the command line takes; the first is the default."""
+from .tasks import CAPTIONS, NULL_TEXT, TASKS, DemoTask
 
-__all__ = ['CAPTIONS', 'TASKS', 'DemoTask', 'PromptRun']
+__all__ = ['CAPTIONS', 'NULL_TEXT', 'TASKS', 'DemoTask']

@@ -1,127 +1,117 @@
-"""Object detection on ShapeScenes."""
+"""Object detection on ShapeScenes: boxes of 24 classes, scored by average precision."""
 
-import colorsys
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
-from PIL import Image, ImageDraw, ImageFont
 
-from .base import (
-    CAPTIONS,
-    CONFIGS,
-    DemoTask,
-    PromptRun,
-    build_metric,
-    captions_of,
-    draw_examples,
-    draw_words,
-    enlarge,
+from .pictures import (
+    class_colours,
+    draw_sheet,
     example_stems,
-    in_words,
-    labelled,
     read_image,
+    show_image,
+    text_colour,
 )
+from .scoring import build_metric, labelled, read_captions
+from .tasks import CAPTIONS
+from .words import draw_words
 
-_SCALE = 3
 _SCORE_THRESHOLD = 0.5
-_FONT_SIZE = 13
-_GAP = 4
+_PREDICTIONS = 'predictions'
 
 
-class DetectionTask(DemoTask):
-    """Boxes of 24 classes, by average precision."""
+def keep_predictions(cfg: Config, work_dir: Path) -> None:
+    """Make the test write all predicted boxes, in COCO's format."""
+    cfg.test_evaluator.outfile_prefix = str(work_dir / _PREDICTIONS)
 
-    name = 'detection'
-    configs = {
-        'null text': CONFIGS / 'null_shapescenes_detection.py',
-        CAPTIONS: CONFIGS / 'tadp_shapescenes_detection.py',
-        'oracle': CONFIGS / 'oracle_shapescenes_detection.py',
-    }
-    chance = 'boxes of labelled objects whose class the caption names, at random'
-    columns = {'AP50': '{:.1f}', 'COCO_AP': '{:.1f}'}
-    pictures = {
-        'demo.png': 'ground truth and predictions with each prompt',
-        'attention.png': 'what words of one caption attend to',
-    }
 
-    def keep_predictions(self, cfg: Config, work_dir: Path) -> None:
-        """At 128 pixels labels hide what they name, so some boxes are drawn once more, larger."""
-        cfg.test_evaluator.outfile_prefix = str(work_dir / 'boxes')
+def score_chance(cfg: Config) -> dict[str, float]:
+    """Return the scores of a reader of captions who does not look at the images.
 
-    def score_chance(self, cfg: Config) -> Dict[str, float]:
-        """What a reader of captions scores who does not look at the images.
-
-        For each image, as many boxes as the model may give: those of random labelled objects
-        among the classes that the captioner names.
-        """
-        # mmdet may not be installed, and segmentation and depth do not need it.
-        from mmdet.structures import DetDataSample
-
-        dataset = cfg.test_dataloader.dataset
-        classes = dataset.metainfo.classes
-        metric = build_metric(cfg, dataset.metainfo)
-        boxes, labels = _training_boxes(cfg)
-        captions = captions_of(cfg)
-        rng = np.random.RandomState(0)
-        count = cfg.model.test_cfg.rcnn.max_per_img
-        images = _annotations(dataset)['images']
-        for image in images:
-            named = _named_classes(captions[Path(image['file_name']).stem], classes)
-            chosen = rng.permutation(np.flatnonzero(np.isin(labels, named)))[:count]
-            prediction = _instances(boxes[chosen], labels[chosen], rng.random_sample(len(chosen)))
-            sample = DetDataSample(
-                metainfo=dict(img_id=image['id'], ori_shape=(image['height'], image['width'])),
-                pred_instances=prediction,
-            )
-            metric.process({}, [sample.to_dict()])
-        return metric.evaluate(len(images))
-
-    def figures(self, scores: Dict[str, float]) -> Dict[str, float]:
-        """COCO's average precision at IoU 0.5, and over 0.5 to 0.95, in percent."""
-        names = {'AP50': 'coco/bbox_mAP_50', 'COCO_AP': 'coco/bbox_mAP'}
-        return {key: round(100 * float(scores[name]), 2) for key, name in names.items()}
-
-    def draw(self, runs: Dict[str, PromptRun], work_dir: Path) -> None:
-        """Put ground truth and predictions side by side under the captions."""
-        cfg = runs[CAPTIONS].cfg
-        dataset = cfg.test_dataloader.dataset
-        captions = captions_of(cfg)
-        truth = _annotations(dataset)
-        ids = {Path(image['file_name']).stem: image['id'] for image in truth['images']}
-        boxes = [truth['annotations'], *(_predicted(run) for run in runs.values())]
-        rows = {}
-        for stem in example_stems(captions):
-            image = enlarge(read_image(cfg, stem), _SCALE)
-            gap = np.full((len(image), _GAP, 3), 255, np.uint8)
-            own = [[box for box in of if box['image_id'] == ids[stem]] for of in boxes]
-            drawn = [part for of in own for part in (_draw_boxes(image, of, dataset), gap)]
-            rows[stem] = np.concatenate(drawn[:-1], axis=1)
-        title = (
-            "For each of the captioner's captions: the true boxes, and those predicted with "
-            f'{in_words(list(runs))}, with a score of {_SCORE_THRESHOLD:.0%} or more.'
+    For each image, as many boxes as the model may give: those of random labelled objects
+    among the classes that the captioner names.
+    """
+    dataset = cfg.test_dataloader.dataset
+    classes = dataset.metainfo.classes
+    metric = build_metric(cfg, dataset.metainfo)
+    boxes, labels = _training_boxes(cfg)
+    captions = read_captions(cfg)
+    rng = np.random.RandomState(0)
+    count = cfg.model.test_cfg.rcnn.max_per_img
+    images = _annotations(dataset)['images']
+    for image in images:
+        named = _named_classes(captions[Path(image['file_name']).stem], classes)
+        chosen = rng.permutation(np.flatnonzero(np.isin(labels, named)))[:count]
+        prediction = _instances(boxes[chosen], labels[chosen], rng.random_sample(len(chosen)))
+        sample = DetDataSample(
+            metainfo=dict(img_id=image['id'], ori_shape=(image['height'], image['width'])),
+            pred_instances=prediction,
         )
-        draw_examples(rows, captions, title, work_dir / 'demo.png')
-        draw_words(runs[CAPTIONS], work_dir / 'attention.png')
+        metric.process({}, [sample.to_dict()])
+    return metric.evaluate(len(images))
 
 
-def _predicted(run: PromptRun) -> List[Dict]:
-    """The boxes that are drawn, in COCO's format."""
-    rows = json.loads((run.work_dir / 'boxes.bbox.json').read_text())
+def figures(scores: dict[str, float]) -> dict[str, float]:
+    """Return COCO's average precision at IoU 0.5, and over 0.5 to 0.95, in percent."""
+    names = {'AP50': 'coco/bbox_mAP_50', 'COCO_AP': 'coco/bbox_mAP'}
+    return {key: round(100 * float(scores[name]), 2) for key, name in names.items()}
+
+
+def draw(runs: dict, folder: Path) -> None:
+    """Draw images, true and predicted boxes; and attention maps."""
+    cfg = runs[CAPTIONS].cfg
+    dataset = cfg.test_dataloader.dataset
+    classes = list(dataset.metainfo.classes)
+    captions, stems = read_captions(cfg), example_stems(cfg)
+    truth = _annotations(dataset)
+    ids = {Path(image['file_name']).stem: image['id'] for image in truth['images']}
+    columns = [truth['annotations'], *(_predicted(run.work_dir) for run in runs.values())]
+    boxes = {
+        stem: [[box for box in column if box['image_id'] == ids[stem]] for column in columns]
+        for stem in stems
+    }
+    # Classes of the ground truth first.
+    shown = [
+        box['category_id'] - 1 for column in zip(*boxes.values()) for of in column for box in of
+    ]
+    colours = class_colours([classes[label] for label in dict.fromkeys(shown)])
+    rows = []
+    for stem in stems:
+        image = read_image(cfg, stem)
+        panels = [_panel(image, column, classes, colours) for column in boxes[stem]]
+        rows.append((captions[stem], panels))
+    note = (
+        f'{len(rows)} validation scenes at even steps through the set, not chosen by their '
+        'results. Below each scene: its caption, which a captioner wrote from the image alone and '
+        'the model in the last column reads. Predictions have their score, those below '
+        f'{_SCORE_THRESHOLD:.0%} are left out.'
+    )
+    headings = ['ground truth', *runs]
+    draw_sheet(headings, rows, colours, note, folder / 'demo.png')
+    draw_words(runs[CAPTIONS], folder / 'attention.png')
+
+
+def _predicted(work_dir: Path) -> list[dict]:
+    """Return the boxes that are drawn, in COCO's format."""
+    rows = json.loads((work_dir / f'{_PREDICTIONS}.bbox.json').read_text())
     return [row for row in rows if row['score'] >= _SCORE_THRESHOLD]
 
 
-def _annotations(dataset: Config) -> Dict:
+def _annotations(dataset: Config) -> dict:
     return json.loads((Path(dataset.data_root) / dataset.ann_file).read_text())
 
 
 def _training_boxes(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 4) corners and (n,) labels of all labelled objects."""
+    """Return (n, 4) corners and (n,) labels of all labelled objects."""
     dataset = cfg.train_dataloader.dataset
     content = _annotations(dataset)
     ids = {image['id'] for image in labelled(dataset, content['images'])}
@@ -131,7 +121,7 @@ def _training_boxes(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
     return boxes, np.array([a['category_id'] - 1 for a in annotations])
 
 
-def _named_classes(caption: str, classes: Sequence[str]) -> List[int]:
+def _named_classes(caption: str, classes: Sequence[str]) -> list[int]:
     words = set(re.findall('[a-z]+', caption))
     return [label for label, name in enumerate(classes) if name in words]
 
@@ -144,23 +134,28 @@ def _instances(boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> Ins
     )
 
 
-def _draw_boxes(image: np.ndarray, rows: Sequence[Dict], dataset: Config) -> np.ndarray:
-    """Boxes of COCO's format on an enlarged image, (H, W, 3) BGR, the best on top."""
-    classes = dataset.metainfo.classes
-    picture = Image.fromarray(image[..., ::-1])
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=_FONT_SIZE)
-    for row in sorted(rows, key=lambda row: row.get('score', 1.0)):
-        label = row['category_id'] - 1
-        red, green, blue = colorsys.hsv_to_rgb(label / len(classes), 0.9, 0.75)
-        colour = (int(255 * red), int(255 * green), int(255 * blue))
-        left, top, width, height = (_SCALE * value for value in row['bbox'])
-        draw.rectangle((left, top, left + width, top + height), outline=colour, width=3)
-        text = classes[label] + (f' {row["score"]:.0%}' if 'score' in row else '')
-        # Above the box, and inside the picture.
-        x = min(max(left, 0), picture.width - font.getlength(text) - 5)
-        y = max(top - _FONT_SIZE - 3, 0)
-        area = draw.textbbox((x + 2, y), text, font)
-        draw.rectangle((area[0] - 2, y, area[2] + 2, y + _FONT_SIZE + 3), fill=colour)
-        draw.text((x + 2, y), text, 'white', font)
-    return np.asarray(picture)[..., ::-1]
+def _panel(
+    image: np.ndarray, boxes: Sequence[dict], classes: list[str], colours: dict
+) -> Callable[[Axes], None]:
+    """Return a function that draws boxes of COCO's format on an image, the best on top."""
+
+    def draw_on(axes: Axes) -> None:
+        show_image(image)(axes)
+        for box in sorted(boxes, key=lambda row: row.get('score', 1.0)):
+            left, top, width, height = box['bbox']
+            colour = colours[classes[box['category_id'] - 1]]
+            for edge, line in (('white', 3.6), (colour, 2.2)):
+                style = dict(fill=False, edgecolor=edge, linewidth=line)
+                axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **style))
+            if 'score' in box:
+                axes.text(
+                    *(left, top - 1),
+                    f'{box["score"]:.0%}',
+                    fontsize=7.5,
+                    color=text_colour(colour),
+                    bbox=dict(facecolor=colour, edgecolor='none', pad=0.8),
+                    verticalalignment='bottom',
+                    clip_on=True,
+                )
+
+    return draw_on

@@ -135,7 +135,7 @@ class Denoiser(Stage):
         """The averaged U-Net and text encoder, with the autoencoder and the tokenizer."""
         average = self.average.module.eval()
         return DiffusionModel(
-            average['unet'], self.vae, average['text_model'], self.tokenizer, weights_follow=False
+            average['unet'], self.vae, average['text_model'], self.tokenizer, skip_pretrained=False
         )
 
 

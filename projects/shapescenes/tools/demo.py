@@ -1,204 +1,184 @@
-"""Trains, tests and draws TADP on generated scenes, on a CPU in minutes.
+"""Train, test and draw TADP on generated scenes, on a CPU in minutes.
 
 python projects/shapescenes/tools/demo.py --task depth
 """
 
 import argparse
-import copy
 import json
 import os
+import shutil
+import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, Optional, Sequence
 
+ROOT = Path(__file__).resolve().parents[3]
 # `projects` is found from the root; an installed mmtadp comes first.
-sys.path.append(str(Path(__file__).resolve().parents[3]))
+sys.path.append(str(ROOT))
 
-# Before torch. OpenMP's threads spin while they wait, by default so long that training slows down
-# many times over as soon as anything else wants their core; spinning briefly costs nothing.
-os.environ.setdefault('GOMP_SPINCOUNT', '1000')
-
-from mmengine.config import Config
-
-from mmtadp.utils import launch as runs
-from mmtadp.utils.atomic_files import write_json
-from mmtadp.utils.compat import safe_checkpoint_loading
-from mmtadp.utils.resumable import RunError
-from projects.shapescenes.tinysd.preparation import prepare
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / 'tools' / 'analysis_tools'))
-from projects.shapescenes.demo import CAPTIONS, TASKS, DemoTask, PromptRun  # noqa: E402
+from projects.shapescenes.demo import TASKS, DemoTask  # noqa: E402
+from projects.shapescenes.demo.processes import Job, JobError, run_jobs  # noqa: E402
 
 METRICS = 'metrics.json'
+# For a smoke test of half a minute; --cfg-options override them.
+QUICK = {
+    'train_cfg.max_iters': 10,
+    'train_cfg.val_interval': 10,
+    'train_dataloader.batch_size': 2,
+}
+QUICK_SCENES = dict(training=40, validation=16)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description='Write ShapeScenes, and captions of them that a model makes from the images; '
-        'fine-tune TinySD, a small pretrained diffusion model, on few labelled scenes with the '
-        'null text, with the captions and with an oracle; test all and draw what they predict. '
-        'An interrupted demo is continued by the same command.'
+        description='Write ShapeScenes and captions of its images; fine-tune TinySD, a small '
+        'pretrained diffusion model, with the null text and with the captions; test both and draw '
+        'examples. The same command continues an interrupted demo.'
     )
     parser.add_argument('--task', choices=list(TASKS), default=next(iter(TASKS)))
-    parser.add_argument('--work-dir', help='by default work_dirs/demo_ and the task')
+    parser.add_argument('--quick', action='store_true', help='smoke test of half a minute')
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs and results, one subfolder per task (default: work_dirs/demo, with '
+        '--quick work_dirs/demo_quick)',
+    )
+    parser.add_argument(
+        '--data', help='folder of the scenes, 0.5 GB (default: data/ in the work directory)'
+    )
     parser.add_argument(
         '--overwrite', action='store_true', help='start again although there are results'
     )
+    parser.add_argument('--training', type=int, help='labelled scenes (default: as in the config)')
+    parser.add_argument('--validation', type=int, help='scenes to test on (default: 300)')
     parser.add_argument(
-        '--training',
-        type=int,
-        default=1000,
-        help='scenes to write for training, of which the configs use the first',
+        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='as in tools/train.py'
     )
-    parser.add_argument('--validation', type=int, default=300, help='scenes to test on')
-    parser.add_argument('--cfg-options', nargs='+', action=runs.DictAction, help='as in train.py')
+    # A step that this program runs in a process of its own.
+    parser.add_argument('--step', help=argparse.SUPPRESS)
     return parser
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
-    """Entry point."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the demo, or one of its steps."""
     parser = make_parser()
     args = parser.parse_args(arguments)
-    task = TASKS[args.task]
-    work_dir = Path(args.work_dir or Path('work_dirs') / f'demo_{task.name}')
-    metrics_file = work_dir / METRICS
-    if args.overwrite:
-        for file in (metrics_file, *work_dir.glob(f'*/{METRICS}')):
-            file.unlink(missing_ok=True)
-    elif metrics_file.exists():
-        print(f'{work_dir} holds the results of an earlier demo:')
-        report(task, work_dir, json.loads(metrics_file.read_text()))
-        command = f'python projects/shapescenes/tools/demo.py --task {task.name} --overwrite'
-        print(f'Run it again with --overwrite (`{command}`).')
+    args.work_dir = args.work_dir or f'work_dirs/demo{"_quick" if args.quick else ""}'
+    args.data = args.data or str(Path(args.work_dir) / 'data')
+    defaults = QUICK_SCENES if args.quick else dict(validation=300)
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    if args.step:
+        run_step(args)
         return
+    task = TASKS[args.task]
+    folder = Path(args.work_dir) / task.name
+    if args.overwrite:
+        (folder / METRICS).unlink(missing_ok=True)
+        for name in ('logs', *task.configs):
+            shutil.rmtree(folder / name.replace(' ', '_'), ignore_errors=True)
+    elif (folder / METRICS).exists():
+        print(f'{folder} holds the results of an earlier demo; --overwrite runs it again.')
+        report(task, folder)
+        return
+    # As Ctrl-C, so that no child process is left.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        metrics = run_demo(task, args, work_dir)
+        run_demo(task, args, folder)
     except KeyboardInterrupt:
-        print('\nInterrupted. The same command continues from the last checkpoint.')
+        print('\nInterrupted. The same command continues from the last checkpoints.')
         sys.exit(130)
-    except (FileExistsError, RunError) as error:
-        parser.error(str(error))
-    write_json(metrics_file, metrics)
-    report(task, work_dir, metrics)
+    except JobError as error:
+        print(f'\ndemo.py: error: {error}', file=sys.stderr)
+        sys.exit(error.exit_code)
+    report(task, folder)
 
 
-def run_demo(task: DemoTask, args: argparse.Namespace, work_dir: Path) -> Dict:
-    """All steps; returns what is written to metrics.json."""
-    started = time.time()
-    configs = {
-        prompt: load_config(config, work_dir / prompt.replace(' ', '_'), args.cfg_options)
-        for prompt, config in task.configs.items()
-    }
-    cfg = configs[CAPTIONS]
-    data = Path(cfg.data_root)
-    say('writing scenes and their captions')
-    prepare(
-        data.parent,
-        domains=[data.name],
-        num_training=args.training,
-        num_validation=args.validation,
-        size=cfg.image_size,
-        captions=['long'],
-    )
-    done, scores = {}, {}
-    for number, (prompt, cfg) in enumerate(configs.items(), start=1):
-        say(f'{number}/{len(configs)} {prompt}: training for {cfg.train_cfg.max_iters} iterations')
-        done[prompt], scores[prompt] = run_prompt(task, cfg, args.overwrite)
-    print(f'\nFor comparison, {task.chance}:')
-    chance = task.figures(task.score_chance(cfg))
-    say('drawing')
-    task.draw(done, work_dir)
-    return {
-        'prompts': scores,
-        'chance': chance,
-        'labelled_scenes': min(cfg.train_dataloader.dataset.indices, args.training),
-        'validation_scenes': args.validation,
-        'iterations': cfg.train_cfg.max_iters,
-        'minutes': round((time.time() - started) / 60, 1),
-    }
+def run_demo(task: DemoTask, args: argparse.Namespace, folder: Path) -> None:
+    """Run all steps that are not done yet."""
+    started = time.monotonic()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    os.environ.update(TOKENIZERS_PARALLELISM='false')
+    logs = folder / 'logs'
+    print(f'Demo: {task.name} on ShapeScenes. Results: {folder}. Full output: {logs}', flush=True)
+
+    def run(title: str, steps: Sequence[str], threads: int = max(1, min(cores, 4))) -> None:
+        print(f'{title} ...', flush=True)
+        start = time.monotonic()
+        os.environ['OMP_NUM_THREADS'] = str(threads)
+        jobs = [
+            Job(step, command(args, step), logs / f'{step.replace(" ", "_")}.log')
+            for step in steps
+        ]
+        run_jobs(jobs, at_once=max(1, cores))
+        print(f'      done in {minutes(start)}', flush=True)
+
+    run('[1/3] Scenes, and captions that a model writes from the images', ['scenes'])
+    prompts = [p for p in task.configs if not (folder / p.replace(' ', '_') / METRICS).exists()]
+    together = ', side by side' if cores > 1 and len(prompts) > 1 else ''
+    if prompts:
+        title = f'[2/3] Training and test with {" and with ".join(prompts)}{together}'
+        # A second thread speeds up a model of this size by little, a second run costs no time.
+        run(title, prompts, threads=1)
+    run('[3/3] Drawing', ['drawing'])
+    print(f'All steps took {minutes(started)}.')
 
 
-def load_config(config: Path, work_dir: Path, cfg_options: Optional[Dict]) -> Config:
-    """A config as the command line wants it."""
-    options = argparse.Namespace(
-        config=str(config),
-        work_dir=str(work_dir),
-        cfg_options=cfg_options,
-        launcher='none',
-        local_rank=0,
-    )
-    return runs.load_config(options)
+def command(args: argparse.Namespace, step: str) -> list[str]:
+    """Return the command that runs one step."""
+    words = [sys.executable, str(Path(__file__).resolve()), '--step', step, '--task', args.task]
+    words += ['--work-dir', args.work_dir, '--data', args.data]
+    words += ['--validation', str(args.validation)]
+    if args.training:
+        words += ['--training', str(args.training)]
+    options = [f'{key}={value}' for key, value in QUICK.items()] if args.quick else []
+    options += args.cfg_options or []
+    return words + (['--cfg-options', *options] if options else [])
 
 
-def run_prompt(task: DemoTask, cfg: Config, overwrite: bool) -> tuple[PromptRun, Dict]:
-    """Train and test with one prompt, or take the result of an interrupted demo."""
-    work_dir = Path(cfg.work_dir)
-    metrics_file = work_dir / METRICS
-    if metrics_file.exists():
-        print('Done already.')
-    else:
-        # Loggers and visualizers are global by name: do not continue those of another run.
-        name = f'{task.name} {work_dir.name}'
-        train(copy.deepcopy(cfg), overwrite, f'{name} train')
-        scores = test(task, copy.deepcopy(cfg), f'{name} test')
-        write_json(metrics_file, task.figures(scores))
-    run = PromptRun(cfg, str(runs.last_checkpoint(work_dir)), work_dir)
-    return run, json.loads(metrics_file.read_text())
+def minutes(start: float) -> str:
+    """Return the time since ``start`` in words."""
+    seconds = time.monotonic() - start
+    return f'{seconds:.0f} s' if seconds < 90 else f'{seconds / 60:.1f} min'
 
 
-def say(message: str) -> None:
-    """A line that stands out among the log's."""
-    print(f'\n=== {message}', flush=True)
+def run_step(args: argparse.Namespace) -> None:
+    """Run one step in this process."""
+    # Before torch. OpenMP's threads spin while they wait, by default so long that training slows
+    # down many times over as soon as anything else wants their core.
+    os.environ.setdefault('GOMP_SPINCOUNT', '1000')
+    os.environ.setdefault('MPLBACKEND', 'Agg')
+    sys.path.insert(0, str(ROOT / 'tools' / 'analysis_tools'))
+    from mmengine.config import DictAction
+
+    from projects.shapescenes.demo.steps import run_step
+
+    if args.cfg_options:
+        parser = argparse.ArgumentParser()
+        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+        args.cfg_options = parser.parse_args(['--cfg-options', *args.cfg_options]).cfg_options
+    run_step(args.step, args)
 
 
-def train(cfg: Config, overwrite: bool, name: str) -> None:
-    """Train with the stock runner, or continue an interrupted demo."""
-    cfg.experiment_name = cfg.visualizer.name = name
-    # The test follows.
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    resume = not overwrite and runs.last_checkpoint(cfg.work_dir) is not None
-    if resume:
-        runs.set_resume(cfg, 'auto')
-        print(f'Continuing from {cfg.load_from}')
-    else:
-        # Checkpoints without results: an interrupted demo whose pointer to the last is missing.
-        runs.protect_results(cfg, overwrite)
-    with safe_checkpoint_loading():
-        runs.build_runner(cfg, weights_follow=resume).train()
-
-
-def test(task: DemoTask, cfg: Config, name: str) -> Dict[str, float]:
-    """Test with the stock runner, which also draws every prediction."""
-    work_dir = Path(cfg.work_dir)
-    cfg.experiment_name = cfg.visualizer.name = name
-    cfg.load_from, cfg.resume = str(runs.last_checkpoint(work_dir)), False
-    # Absolute, as mmdet puts a relative folder inside its own.
-    runs.draw_to(cfg, str((work_dir / 'predictions').resolve()))
-    task.keep_predictions(cfg, work_dir)
-    with safe_checkpoint_loading():
-        return runs.build_runner(cfg, weights_follow=True).test()
-
-
-def report(task: DemoTask, work_dir: Path, metrics: Dict) -> None:
-    """Print the figures and where things are."""
-    rows = {**metrics['prompts'], task.chance: metrics['chance']}
+def report(task: DemoTask, folder: Path) -> None:
+    """Print the figures and the files."""
+    metrics = json.loads((folder / METRICS).read_text())
     print(
         f'\nTinySD, fine-tuned on {metrics["labelled_scenes"]} labelled scenes for '
-        f'{metrics["iterations"]} iterations with each prompt,\ntested on '
-        f'{metrics["validation_scenes"]} others. A captioner writes the captions, from the images '
-        'alone; the oracle\nnames the classes in the ground truth.\n'
+        f'{metrics["iterations"]} iterations of {metrics["batch_size"]}\nwith each prompt, tested '
+        f'on {metrics["validation_scenes"]} other scenes:\n'
     )
     print(''.join(f'{column:>9}' for column in task.columns))
-    for prompt, figures in rows.items():
+    for name, figures in {**metrics['prompts'], task.chance: metrics['chance']}.items():
         values = (style.format(figures[key]) for key, style in task.columns.items())
-        print(''.join(f'{value:>9}' for value in values), prompt, sep='  ')
-    print(f'\nIt took {metrics["minutes"]} minutes (without what an interrupted demo had done).')
-    files = {**task.pictures, '*/predictions': 'every prediction', METRICS: 'these figures'}
-    width = max(len(str(work_dir / name)) for name in files) + 4
-    for name, what in files.items():
-        print(f'  {str(work_dir / name):<{width}}{what}')
+        print(''.join(f'{value:>9}' for value in values), name, sep='  ')
+    print()
+    files = {**task.files, '*/predictions*': 'all predictions', METRICS: 'these figures'}
+    width = max(len(str(folder / name)) for name in files) + 2
+    for name, content in files.items():
+        print(f'  {str(folder / name):<{width}}{content}')
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ from torch import nn
 
 from mmtadp.engine.hooks import install_prompt_hooks
 from mmtadp.models import TADPUNetBackbone
+from tests.utils.tiny_model import count_encoded
 from tests.utils.tiny_runs import tiny_config
 
 
@@ -19,13 +20,13 @@ from tests.utils.tiny_runs import tiny_config
 def seen(monkeypatch):
     """Captions of every call of every backbone, in order."""
     calls = []
-    embed = TADPUNetBackbone._embed_prompts
+    forward = TADPUNetBackbone.forward
 
-    def record(backbone, batch_size):
-        calls.append([s['caption'] for s in backbone._samples])
-        return embed(backbone, batch_size)
+    def record(backbone, inputs):
+        calls.append([s['caption'] for s in backbone.prompt_state.samples])
+        return forward(backbone, inputs)
 
-    monkeypatch.setattr(TADPUNetBackbone, '_embed_prompts', record)
+    monkeypatch.setattr(TADPUNetBackbone, 'forward', record)
     return calls
 
 
@@ -63,9 +64,10 @@ def test_train_and_slide_validation(tiny_pipeline, tiny_images, tmp_path, seen):
 def test_text_encoder_runs_once_per_distinct_caption(tiny_pipeline, tiny_images, tmp_path):
     config = tiny_config(tiny_pipeline, tiny_images, tmp_path, train_cfg__max_iters=12)
     runner = run(config)
+    encoded = count_encoded(runner.model.backbone.prompt.text_encoder)
     runner.train()
     # 4 of training in 12 iterations, 4 of validation with 4 windows each; 6 validations.
-    assert runner.model.backbone.prompt.text_encoder.num_encoded == 8
+    assert sum(encoded) == 8
 
 
 def test_checkpoint_suffices_for_testing(trained, tiny_pipeline, tiny_images, tmp_path):
@@ -185,17 +187,29 @@ class TestInstall:
         with DefaultScope.overwrite_default_scope('mmseg'):
             return MODELS.build(tiny_config(pipeline, images, tmp_path).model)
 
-    def test_once_is_enough(self, tiny_pipeline, tiny_images, tmp_path):
-        model = self.segmentor(tiny_pipeline, tiny_images, tmp_path)
+    def test_once_is_enough(self, tiny_pipeline, tiny_images, tmp_path, monkeypatch):
+        from mmseg.structures import SegDataSample
+
+        calls = []
+        monkeypatch.setattr(TADPUNetBackbone, 'set_prompts', lambda *args: calls.append(args))
+        config = tiny_config(tiny_pipeline, tiny_images, tmp_path, base='null_ade20k_4k.py')
+        with DefaultScope.overwrite_default_scope('mmseg'):
+            model = MODELS.build(config.model).eval()
         for _ in range(3):
             install_prompt_hooks(model)
-        assert len(model._forward_pre_hooks) == len(model._forward_hooks) == 1
+        model(torch.zeros(1, 3, 64, 64), [SegDataSample(metainfo={})], mode='tensor')
+        assert calls == [(model.backbone, [{}])]
 
     def test_copies_set_their_own_backbone(self, tiny_pipeline, tiny_images, tmp_path):
-        model = install_prompt_hooks(self.segmentor(tiny_pipeline, tiny_images, tmp_path))
+        from mmseg.structures import SegDataSample
+
+        model = install_prompt_hooks(self.segmentor(tiny_pipeline, tiny_images, tmp_path)).eval()
         clone = copy.deepcopy(model)
-        (hook,) = clone._forward_pre_hooks.values()
-        assert hook.backbone is clone.backbone is not model.backbone
+        model.backbone.set_prompts(['of the original'])
+        samples = [SegDataSample(metainfo=dict(caption='a cat'))]
+        # Were it the original's backbone that is prompted, the copy would have no prompts.
+        clone(torch.zeros(1, 3, 64, 64), samples, mode='tensor')
+        assert model.backbone.prompt_state.samples == [dict(caption='of the original')]
 
     def test_a_failed_forward_leaves_no_prompts(self, tiny_pipeline, tiny_images, tmp_path):
         from mmseg.structures import SegDataSample
@@ -204,7 +218,6 @@ class TestInstall:
         samples = [SegDataSample(metainfo=dict(caption='a cat'))]
         with pytest.raises(ValueError, match='NaN'):
             model(torch.full((1, 3, 64, 64), float('nan')), samples, mode='tensor')
-        assert model.backbone._samples is None
         with pytest.raises(RuntimeError, match='no prompts were set'):
             model(torch.zeros(1, 3, 64, 64), mode='tensor')
         model(torch.zeros(1, 3, 64, 64), samples, mode='tensor')

@@ -1,4 +1,4 @@
-"""Pipelines that write a learned token which the backbone does not know are refused."""
+"""Pipelines that write a learned token that the backbone does not know are refused."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 
 from mmtadp.datasets import DomainModifier
 from mmtadp.engine.hooks import check_learned_tokens
-from mmtadp.engine.hooks.learned_token_check import find_modifiers
+from mmtadp.engine.hooks.learned_token_check import find_caption_transforms
 from mmtadp.models import AverageEOSPrompt, CaptionPrompt
 from tests.utils.tiny_model import WIDTH, tiny_diffusion_model
 from tests.utils.tiny_runs import tiny_config
@@ -69,7 +69,7 @@ def check(prompt, data, stage='training'):
 @pytest.mark.parametrize('wrapper', WRAPPERS)
 def test_wherever_the_modifier_is(wrapper, night, comic):
     data = WRAPPERS[wrapper](night)
-    assert {modifier.token for modifier in find_modifiers(data)} == {'<night>'}
+    assert {modifier.token for modifier in find_caption_transforms(data)} == {'<night>'}
     model = tiny_diffusion_model()
     check(CaptionPrompt(model, learned_embeds=[comic, night]), data)
     with pytest.raises(ValueError) as error:
@@ -81,20 +81,20 @@ def test_wherever_the_modifier_is(wrapper, night, comic):
 
 def test_a_token_that_no_pipeline_writes_is_fine(night):
     prompt = CaptionPrompt(tiny_diffusion_model(), learned_embeds=night)
-    plain = dict(type='mmtadp.DomainModifier', template='a {caption}')
-    check(prompt, dataset(plain))
+    null_modifier = dict(type='mmtadp.DomainModifier')
+    check(prompt, dataset(null_modifier))  # does not raise
 
 
 def test_a_token_of_the_pipeline_s_own_vocabulary(night):
     """As diffusers saves a whole pipeline after textual inversion."""
     model = tiny_diffusion_model()
     model.tokenizer.add_tokens('<night>')
-    check(CaptionPrompt(model), dataset(modify(night)))
+    check(CaptionPrompt(model), dataset(modify(night)))  # does not raise
 
 
 def test_a_prompt_without_captions(night):
     prompt = AverageEOSPrompt(tiny_diffusion_model(), ['cat'])
-    check(prompt, dataset(modify(night)))
+    check(prompt, dataset(modify(night)))  # does not raise
 
 
 class TestStockRunner:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from diffusers.models.attention_processor import Attention
 from mmengine.registry import MODELS
 from torch.nn import functional as F
 
@@ -119,21 +120,28 @@ def test_depth_has_no_attention_maps(tiny_pipeline):
     assert backbone.attention_maps(features) == {}
 
 
-def test_fused_attention_everywhere_but_in_the_layers_whose_maps_are_used(tiny_pipeline):
-    backbone = build(tiny_pipeline)
-    explicit = [
-        name
-        for name, processor in backbone.unet.attn_processors.items()
-        if type(processor).__name__ == 'RecordingAttnProcessor'
-    ]
-    assert len(explicit) == 10
-    assert all('attn2' in name and 'mid_block' not in name for name in explicit)
-    others = {type(p).__name__ for p in backbone.unet.attn_processors.values()}
-    assert others == {'RecordingAttnProcessor', 'AttnProcessor2_0'}
-    with_sdpa = build(tiny_pipeline, use_attn=False)
-    assert {type(p).__name__ for p in with_sdpa.unet.attn_processors.values()} == {
-        'AttnProcessor2_0'
-    }
+@pytest.mark.parametrize('use_attn, explicit', [(True, 10), (False, 0)])
+def test_attention_is_fused_except_where_maps_are_used(
+    tiny_pipeline, monkeypatch, use_attn, explicit
+):
+    backbone = build(tiny_pipeline, use_attn=use_attn).eval()
+    layers = [m for m in backbone.unet.modules() if isinstance(m, Attention)]
+    called, fused = [], []
+    attention = F.scaled_dot_product_attention
+
+    def count(query, *args, **kwargs):
+        fused.append(query)
+        return attention(query, *args, **kwargs)
+
+    for layer in layers:
+        layer.register_forward_hook(lambda *args: called.append(args[0]))
+    with torch.no_grad():
+        latents = backbone.vae(image(64, 64))
+        prompt = backbone.prompt([dict(caption='a cat')], 1)
+        monkeypatch.setattr(F, 'scaled_dot_product_attention', count)
+        backbone.features(latents, 1, prompt)
+    assert len(called) == len(layers) == 32
+    assert len(called) - len(fused) == explicit
 
 
 def test_every_trained_parameter_gets_a_gradient(tiny_pipeline):
@@ -186,9 +194,9 @@ def test_gradient_checkpointing_changes_nothing_but_memory(tiny_pipeline):
         backbone.set_prompts(['a cat'])
         sum(f.square().mean() for f in backbone(image(64, 64))).backward()
         gradients.append({n: p.grad for n, p in backbone.named_parameters() if p.requires_grad})
-        # The recomputation of the backward pass must leave nothing behind.
-        assert backbone._features.recorder.features == {}
-        assert backbone._features.recorder.probabilities == {}
+        # The backward pass recomputes layers. Tensors kept from that, parts of a graph, could not
+        # be copied.
+        copy.deepcopy(backbone)
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name])
 
@@ -238,13 +246,20 @@ def test_state_dict_suffices(tiny_pipeline):
         torch.testing.assert_close(feature, reference, rtol=1e-4, atol=1e-5)
 
 
+def test_a_state_dict_holds_every_weight_once(tiny_pipeline):
+    backbone = build(tiny_pipeline)
+    storages = [value.data_ptr() for value in backbone.state_dict().values()]
+    assert len(storages) == len(set(storages))
+    assert {key.split('.')[0] for key in backbone.state_dict()} == {'unet', 'vae', 'prompt'}
+
+
 def test_state_dict_of_another_model_is_refused(tiny_pipeline):
     state = build(tiny_pipeline).state_dict()
     classes = build(tiny_pipeline, prompt=dict(type='AverageEOSPrompt', class_names=['a', 'b']))
     with pytest.raises(ValueError, match=r"lacks 1 of \d+ tensors.*'prompt.embeddings'"):
         classes.load_state_dict(state, strict=False)
     three = build(tiny_pipeline, prompt=dict(type='AverageEOSPrompt', class_names=['a', 'b', 'c']))
-    with pytest.raises(ValueError, match=r'\(2, 32\) in it and \(3, 32\) in the model'):
+    with pytest.raises(ValueError, match=r'\(2, 32\) in the checkpoint and \(3, 32\) in'):
         three.load_state_dict(classes.state_dict(), strict=False)
 
 
@@ -258,7 +273,7 @@ class TestPrompts:
 
     def test_entries_serve_all_windows_of_an_owner(self, tiny_pipeline):
         backbone = build(tiny_pipeline).eval()
-        backbone.begin_forward()
+        backbone.prompt_state.begin()
         backbone.set_prompts([dict(caption='a cat')])
         calls = []
         backbone.prompt.register_forward_hook(lambda *args: calls.append(1))
@@ -266,7 +281,7 @@ class TestPrompts:
             first, second = backbone(image(64, 64))[0], backbone(image(64, 64))[0]
         torch.testing.assert_close(first, second)
         assert len(calls) == 1, 'the windows of an image share the embedded prompt'
-        backbone.end_forward()
+        backbone.prompt_state.end()
         with pytest.raises(RuntimeError, match='no prompts were set'):
             backbone(image(64, 64))
 
@@ -288,6 +303,32 @@ class TestPrompts:
     def test_a_single_string_is_no_list(self, tiny_pipeline):
         with pytest.raises(TypeError, match='one entry per image'):
             build(tiny_pipeline).set_prompts('a cat')
+
+    def test_captions_of_one_call(self, tiny_pipeline):
+        backbone = build(tiny_pipeline).eval()
+        inputs = image(64, 64, 2)
+        with torch.no_grad():
+            given = backbone(inputs, ['a cat', 'a dog'])
+            backbone.set_prompts(['a cat', 'a dog'])
+            expected = backbone(inputs)
+            other = backbone(inputs, captions=('a dog', 'a cat'))
+        for feature, reference in zip(given, expected, strict=True):
+            torch.testing.assert_close(feature, reference)
+        assert (other[0] - given[0]).abs().max() > 1e-3
+        with pytest.raises(RuntimeError, match='no prompts were set'):
+            backbone(inputs)
+
+    def test_captions_for_a_prompt_type_that_reads_none(self, tiny_pipeline):
+        backbone = build(tiny_pipeline, prompt=dict(type='NullTextPrompt'))
+        with pytest.raises(ValueError, match='NullTextPrompt does not read captions'):
+            backbone(image(64, 64), ['a cat'])
+
+    def test_number_of_captions(self, tiny_pipeline):
+        backbone = build(tiny_pipeline)
+        with pytest.raises(RuntimeError, match='2 images for a batch of 1'):
+            backbone(image(64, 64), ['a cat', 'a dog'])
+        with pytest.raises(TypeError, match='one entry per image'):
+            backbone(image(64, 64), 'a cat')
 
     def test_prompts_that_need_nothing(self, tiny_pipeline):
         backbone = build(tiny_pipeline, prompt=dict(type='NullTextPrompt'))
@@ -323,28 +364,6 @@ class TestBadInput:
     def test_typos_are_not_swallowed(self, tiny_pipeline):
         with pytest.raises(TypeError, match='timesteps'):
             build(tiny_pipeline, timesteps=1)
-
-
-def segmentor(pipeline, in_channels) -> dict:
-    return dict(
-        type='mmseg.EncoderDecoder',
-        backbone=dict(type='mmtadp.TADPUNetBackbone', pretrained=str(pipeline)),
-        neck=dict(type='mmseg.FPN', in_channels=in_channels, out_channels=8, num_outs=4),
-        decode_head=dict(
-            type='mmseg.FPNHead',
-            in_channels=[8] * 4,
-            in_index=[0, 1, 2, 3],
-            feature_strides=[4, 8, 16, 32],
-            channels=8,
-            num_classes=2,
-        ),
-    )
-
-
-def test_neck_is_checked_when_the_model_is_built(tiny_pipeline):
-    MODELS.build(segmentor(tiny_pipeline, OUT_CHANNELS))
-    with pytest.raises(ValueError, match=r'in_channels=\[32, 109, 141, 64\]'):
-        MODELS.build(segmentor(tiny_pipeline, [32, 109, 109, 64]))
 
 
 def test_names_resolve_from_the_registries_of_mmseg_and_mmdet(tiny_pipeline):

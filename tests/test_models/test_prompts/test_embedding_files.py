@@ -75,7 +75,7 @@ def test_class_embeddings_take_a_file(model, tmp_path):
 
 def test_a_checkpoint_needs_no_file(tmp_path):
     model = tiny_diffusion_model()
-    model.weights_follow = True
+    model.skip_pretrained = True
     prompt = AverageEOSPrompt(model, NAMES, embeddings=str(tmp_path / 'gone.pth'))
     assert prompt.embeddings.shape == (2, WIDTH)
 
@@ -114,7 +114,7 @@ class TestMessages:
                 ROWS,
                 AVERAGE_EOS,
                 ['cat'],
-                r'is of 1 classes, the prompt has 2; .* \[\] in the file',
+                r'has 1 classes, the prompt has 2; .* \[\] in the file',
             ),
             (ROWS[:, :8], AVERAGE_EOS, NAMES, 'rows of width 8, the text encoder .* gives 32'),
         ],

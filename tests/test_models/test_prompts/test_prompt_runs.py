@@ -79,11 +79,11 @@ def test_a_checkpoint_suffices(tiny_pipeline, tiny_images, tmp_path, prompt, tok
     assert bool(changed) == ('text_adapter' in prompt)
 
     metrics = []
-    for weights_follow in (True, False):
+    for skip_pretrained in (True, False):
         forget_runs()
         testing = config(tiny_pipeline, tiny_images, tmp_path / 'test', prompt, tokens)
         testing.load_from = str(tmp_path / 'train' / 'iter_2.pth')
-        if weights_follow:
+        if skip_pretrained:
             with no_pretrained_weights():
                 runner = Runner.from_cfg(testing)
         else:

@@ -10,9 +10,9 @@ from mmtadp.models import (
     ClassNamesPrompt,
     NullTextPrompt,
     TADPUNetBackbone,
+    TextAdapter,
 )
 from mmtadp.models.prompts.average_eos_cache import MAX_LENGTH, average_eos, templates
-from mmtadp.models.prompts.text_adapter import TextAdapter
 from mmtadp.registry import PROMPTS
 from tests.utils.tiny_model import WIDTH, tiny_diffusion_model
 
@@ -91,7 +91,7 @@ def test_order_of_classes(model):
 
 class TestTextAdapter:
     def test_formula(self):
-        adapter = TextAdapter(4, hidden_dim=6)
+        adapter = TextAdapter(4)
         prompt = torch.randn(2, 3, 4)
         first, last = adapter.mlp[0], adapter.mlp[2]
         hidden = nn.functional.gelu(prompt @ first.weight.T + first.bias)

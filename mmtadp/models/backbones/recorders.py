@@ -1,23 +1,21 @@
-"""An attention processor that keeps what the attention was."""
-
-from typing import Dict, List, Optional
+"""Record features and cross-attention maps while a U-Net runs."""
 
 from diffusers.models.attention_processor import Attention
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class FeatureRecorder:
-    """What one pass through a U-Net leaves behind, by level (0 is the highest resolution).
+    """Hold what is recorded in one pass through a U-Net, by level (0 is the highest resolution).
 
     Args:
         attn_grad (bool): Whether the probabilities stay in the autograd graph.
 
     Attributes:
-        features (Dict[int, Tensor]): Level to feature map, (N, C, h, w).
-        probabilities (Dict[int, List[Tensor]]): Level to one tensor per cross-attention layer:
+        features (dict[int, Tensor]): Level to feature map, (N, C, h, w).
+        probabilities (dict[int, list[Tensor]]): Level to one tensor per cross-attention layer:
             probabilities averaged over the heads, (N, h * w, T).
         active (bool): Nothing is recorded while this is False. Gradient checkpointing runs parts
-            of the U-Net once more in the backward pass, which must leave nothing behind.
+            of the U-Net again in the backward pass; that pass must not record.
     """
 
     def __init__(self, attn_grad: bool) -> None:
@@ -26,23 +24,24 @@ class FeatureRecorder:
         self.clear()
 
     def clear(self) -> None:
-        self.features: Dict[int, Tensor] = {}
-        self.probabilities: Dict[int, List[Tensor]] = {}
+        """Drop everything recorded so far."""
+        self.features: dict[int, Tensor] = {}
+        self.probabilities: dict[int, list[Tensor]] = {}
 
 
 class FeatureTap:
-    """Forward hook that records a layer's output.
+    """Record a layer's output, as a forward hook of the layer.
 
     Args:
-        recorder (FeatureRecorder): Where to.
-        level (int): The layer's resolution level.
+        recorder (FeatureRecorder): Where the output goes.
+        level (int): Resolution level of the layer.
     """
 
     def __init__(self, recorder: FeatureRecorder, level: int) -> None:
         self.recorder = recorder
         self.level = level
 
-    def __call__(self, module, args, output) -> None:
+    def __call__(self, module: nn.Module, args: tuple, output: Tensor | tuple) -> None:
         if self.recorder.active:
             # Transformer blocks return a tuple, residual blocks a tensor.
             self.recorder.features[self.level] = (
@@ -51,14 +50,14 @@ class FeatureTap:
 
 
 class RecordingAttnProcessor:
-    """Cross-attention with explicit probabilities, which it records.
+    """Compute cross-attention with explicit probabilities, and record them.
 
     Fused attention never forms the probabilities, so only the layers whose maps are used get
     this processor.
 
     Args:
-        recorder (FeatureRecorder): Where to.
-        level (int): The layer's resolution level.
+        recorder (FeatureRecorder): Where the probabilities go.
+        level (int): Resolution level of the layer.
     """
 
     def __init__(self, recorder: FeatureRecorder, level: int) -> None:
@@ -70,14 +69,15 @@ class RecordingAttnProcessor:
         attn: Attention,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor,
-        attention_mask: Optional[Tensor] = None,
+        attention_mask: Tensor | None = None,
     ) -> Tensor:
-        """
+        """Return the layer's output.
+
         Args:
             attn (Attention): The layer.
             hidden_states (Tensor): Image tokens, (N, h * w, C).
             encoder_hidden_states (Tensor): Prompt tokens, (N, T, D).
-            attention_mask (Tensor, optional): Bias of the scores.
+            attention_mask (Tensor, optional): Added to the attention scores.
 
         Returns:
             Tensor: (N, h * w, C).

@@ -1,0 +1,8 @@
+# As tadp_shapescenes, with more labelled scenes, steps and scenes per step.
+_base_ = [
+    '../_base_/models/tadp_fpn_tinysd.py',
+    '../_base_/datasets/shapescenes.py',
+    '../_base_/schedules/shapescenes_demo.py',
+    '../_base_/default_runtime.py',
+]
+train_dataloader = dict(batch_size=16, dataset=dict(indices=4000))
