@@ -82,7 +82,7 @@ def test_a_second_run_writes_nothing(converter, data):
         before = snapshot(data)
         result = converter('nyu_captions', file, *COUNTS, *arguments)
         assert result.code == 0
-        assert 'are right already' in result.out
+        assert 'are already right' in result.out
         assert snapshot(data) == before
 
 
@@ -188,5 +188,5 @@ def test_what_has_to_be_there(converter, data):
     file = write(data, AUTHORS)
     os.rename(data / 'nyu', data / 'NYU')
     result = converter('nyu_captions', file)
-    assert result.err.startswith('data/nyu is no folder. Make it with mmsegmentation')
+    assert result.err.startswith('data/nyu is not a folder. Make it with mmsegmentation')
     assert converter('nyu_captions', file, '--root', data / 'NYU', *COUNTS).code == 0

@@ -45,7 +45,7 @@ def test_a_second_run_writes_nothing(converter, voc):
     before = snapshot(voc)
     result = converter('voc2012_aug', voc, *COUNTS)
     assert result.code == 0
-    assert f'{voc / LIST} is right already' in result.out
+    assert f'{voc / LIST} is already right' in result.out
     assert snapshot(voc) == before
 
 
@@ -120,7 +120,7 @@ def test_what_has_to_be_there(converter, voc):
     result = converter('voc2012_aug', voc)
     assert result.code == 1
     assert f'{voc / "ImageSets/Segmentation/val.txt"} is not there. Unpack' in result.err
-    assert converter('voc2012_aug', 'nowhere').err.startswith('nowhere is no folder. Unpack')
+    assert converter('voc2012_aug', 'nowhere').err.startswith('nowhere is not a folder. Unpack')
 
 
 def test_the_default_folder(converter, voc, tmp_path):
