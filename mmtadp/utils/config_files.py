@@ -19,14 +19,14 @@ def read_config(path: str, options: Mapping[str, Any] | Sequence[str] | None = N
     """Return a config with ``--cfg-options`` applied.
 
     Args:
-        path (str): A file, or ``package::path`` for a config of an installed package.
+        path (str): The file.
         options (Mapping[str, Any] | Sequence[str], optional): Values by key, or the words
             ``key=value`` of the command line.
 
     Raises:
         UsageError: If the file does not exist, or a word is not ``key=value``.
     """
-    if '::' not in path and not Path(path).is_file():
+    if not Path(path).is_file():
         raise UsageError(_missing(Path(path)))
     config = Config.fromfile(path)
     if options:
@@ -48,7 +48,7 @@ def _missing(path: Path) -> str:
     message = f'the config {path} is {kind}'
     packaged = sorted(PACKAGED.glob(f'*/{path.stem}.py'))
     if packaged:
-        return f'{message}. Use mmtadp::{packaged[0].relative_to(PACKAGED)}.'
+        return f'{message}. mmtadp has {packaged[0]}.'
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         return f'{message}: there is no folder {folder}.'

@@ -1,7 +1,10 @@
 """Every config of the project, built at full size on the meta device."""
 
+import runpy
+
 import pytest
 import torch
+import yaml
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from safetensors.torch import save_file
@@ -65,6 +68,19 @@ def build():
     return _build
 
 
+@pytest.fixture(scope='module')
+def costs() -> dict[str, dict]:
+    """Parameters and FLOPs in the metafiles, by config."""
+    files = sorted((CONFIGS / 'tadp').glob('metafile*.yml'))
+    listed = [model for file in files for model in yaml.safe_load(file.read_text())['Models']]
+    return {model['Name']: model['Metadata'] for model in listed}
+
+
+@pytest.fixture(scope='module')
+def describe() -> dict:
+    return runpy.run_path(str(REPOSITORY / 'tools' / 'analysis_tools' / 'describe.py'))
+
+
 def count(module: torch.nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
@@ -115,12 +131,13 @@ def test_every_base_is_used():
 
 
 @pytest.mark.parametrize('name', ALL)
-def test_full_size(name, in_weights, build):
+def test_full_size(name, in_weights, build, costs):
     config = config_of(name)
     family = family_of(name)
     # Building checks the neck's channels against the backbone's.
     model = build(config)
     backbone = model.backbone
+    assert costs[name]['Parameters'] == sum(p.numel() for p in model.parameters())
     num_tokens = TOKENS.get(name, 77)
     assert backbone.prompt.num_tokens == num_tokens
     maps = 0 if family == 'nyu' else num_tokens
@@ -146,3 +163,9 @@ def test_full_size(name, in_weights, build):
         laterals = (sum(backbone.out_channels) + 4) * 256
         assert count(model.neck) == laterals + 4 * (9 * 256 * 256 + 256)
         assert count(model.decode_head) == FPN_HEAD + 257 * CLASSES[family]
+
+
+@pytest.mark.parametrize('name', ['vpd_ade20k_4k', 'tadp40_nyu_25e', 'tadp_simple_voc2comic_100e'])
+def test_flops_in_the_metafile(name, in_weights, build, costs, describe):
+    rows = describe['count_flops'](build(config_of(name)), 512, 512)
+    assert sum(flops for _, flops in rows) == costs[name]['FLOPs']

@@ -18,18 +18,13 @@ def test_overrides_by_word_and_by_key(folder):
     assert read_config('streets.py', {'model.depth': 34}).model.depth == 34
 
 
-def test_a_config_of_the_package():
-    path = 'mmtadp::tadp/tadp40_ade20k_80k.py'
-    assert read_config(path).model.backbone.prompt.type == 'CaptionPrompt'
-
-
 @pytest.mark.parametrize(
     ('path', 'named'),
     [
         ('streats.py', 'streets.py'),
         ('.', 'parts.py'),
         ('nowhere/streets.py', 'nowhere'),
-        ('tadp40_ade20k_80k', 'mmtadp::tadp/tadp40_ade20k_80k.py'),
+        ('tadp40_ade20k_80k', 'configs/tadp/tadp40_ade20k_80k.py'),
     ],
 )
 def test_a_missing_config_names_similar_ones(folder, path, named):

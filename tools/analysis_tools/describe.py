@@ -1,4 +1,4 @@
-"""Print the parts of a config's model: parameters, tokens, channels.
+"""Print the parts of a config's model: parameters, FLOPs, tokens, channels.
 
     python tools/analysis_tools/describe.py configs/tadp/tadp40_ade20k_80k.py
     python tools/analysis_tools/describe.py configs/tadp/tadp40_ade20k_80k.py --forward 512 512
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description="Print the parts of a config's model: parameters, tokens, channels."
+        description="Print the parts of a config's model: parameters, FLOPs, tokens, channels."
     )
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -65,6 +65,44 @@ def _count(parameters: Iterable['nn.Parameter']) -> tuple[int, int]:
     parameters = list(parameters)
     total = sum(p.numel() for p in parameters)
     return total, sum(p.numel() for p in parameters if p.requires_grad)
+
+
+def count_flops(model: 'nn.Module', height: int, width: int) -> list[tuple[str, int]]:
+    """Return the FLOPs of each part of a model on the meta device for one image.
+
+    A multiplication and an addition are two. The text encoder, which runs once per caption, is
+    left out, as are RoI heads, whose cost depends on the image.
+
+    Args:
+        model (nn.Module): A segmentor or detector on the meta device.
+        height (int): H, a multiple of 64.
+        width (int): W, a multiple of 64.
+
+    Returns:
+        list[tuple[str, int]]: Name and FLOPs.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    backbone, prompt = model.backbone, model.backbone.prompt
+    rows = []
+
+    def count(name, part, *inputs):
+        with FlopCounterMode(display=False) as counter:
+            outputs = part(*inputs)
+        rows.append((name, counter.get_total_flops()))
+        return outputs
+
+    model.eval()
+    with torch.device('meta'), torch.no_grad():
+        latents = count("autoencoder's encoder", backbone.vae, torch.zeros(1, 3, height, width))
+        tokens = torch.zeros(1, prompt.num_tokens, prompt.dim)
+        features = count('U-Net', backbone.features, latents, backbone.timestep, tokens)
+        if model.with_neck:
+            features = count('neck', model.neck, tuple(features))
+        name = 'decode_head' if hasattr(model, 'decode_head') else 'rpn_head'
+        count(name, getattr(model, name), tuple(features))
+    return rows
 
 
 def print_backbone(backbone: 'TADPUNetBackbone') -> None:
@@ -131,6 +169,10 @@ def main() -> None:
     print(f'{"all":24s}{total:14,d}{trained:14,d}')
     for backbone in find_backbones(model).values():
         print_backbone(backbone)
+    flops = count_flops(model, 512, 512)
+    print('\nGFLOPs of one image of 512 x 512, without text encoder and RoI head:')
+    for name, number in [*flops, ('all', sum(number for _, number in flops))]:
+        print(f'{name:24s}{number / 1e9:14,.1f}')
     if args.forward:
         config.model.backbone.pretrained = None
         run_forward(MODELS.build(config.model.backbone), *args.forward, args.device)

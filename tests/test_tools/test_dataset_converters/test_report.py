@@ -113,4 +113,4 @@ def test_what_ends_a_tool(report, capsys):
     with pytest.raises(SystemExit) as info:
         report.run(lambda: fail(KeyboardInterrupt()))
     assert info.value.code == 130
-    assert 'the same command does the rest' in capsys.readouterr().out
+    assert 'repeat the command' in capsys.readouterr().out

@@ -72,7 +72,7 @@ def test_another_list_is_replaced_only_if_asked_for(converter, voc):
     result = converter('voc2012_aug', voc, *COUNTS)
     assert result.code == 1
     assert result.err == (
-        f'1 problem:\n  - {voc / LIST} has 5 names, the masks make 5; different: 2007_3, c. '
+        f'1 problem:\n  - {voc / LIST} has 5 names, the masks give 5; different: 2007_3, c. '
         '--overwrite replaces it.\n'
     )
     assert converter('voc2012_aug', voc, *COUNTS, '--overwrite').code == 0
@@ -108,7 +108,7 @@ def test_missing_image_and_masks_that_are_none(converter, voc):
     assert f'without a mask in {voc / "SegmentationClass"} (1): 2007_4. Unpack' in result.err
     assert f'images missing in {voc / "JPEGImages"} (1): a.jpg. Unpack' in result.err
     assert f'unreadable images in {folder} (1): b.png.' in result.err
-    assert f'colour images instead of 8-bit labels in {folder} (1): c.png. Take' in result.err
+    assert f'colour images instead of 8-bit labels in {folder} (1): c.png. Use' in result.err
     assert not (voc / LIST).exists()
 
 
