@@ -54,7 +54,7 @@ tta_pipeline = [
     ),
 ]
 train_dataloader = dict(
-    # On one GPU; the schedule accumulates four of them.
+    # On one GPU; the schedule accumulates four batches.
     batch_size=2,
     num_workers=4,
     persistent_workers=True,

@@ -150,8 +150,8 @@ def test_keys_of_other_datasets(converter, data):
     result = converter('nyu_captions', file, *COUNTS)
     assert result.code == 1
     assert result.err == (
-        f"{file}: 3 of 4 keys do not name images of NYU, such as '/kitchen_0028b/rgb_00045.jpg' or "
-        "'kitchen_0028b_00045': 'ADE_train_00000001.jpg', 'rgb_00045.jpg', '2008_000002'.\n"
+        f"{file}: 3 of 4 keys do not name images of NYU, such as '/kitchen_0028b/rgb_00045.jpg' "
+        "or 'kitchen_0028b_00045': 'ADE_train_00000001.jpg', 'rgb_00045.jpg', '2008_000002'.\n"
     )
     assert snapshot(data) == before
 
