@@ -1,6 +1,6 @@
 """Build a stock runner from the arguments of ``tools/train.py`` and ``tools/test.py``.
 
-Both take configs of mmsegmentation and mmdetection, which ``default_scope`` tells apart.
+Both take configs of mmsegmentation and mmdetection; ``default_scope`` names the package.
 """
 
 import argparse
@@ -256,7 +256,7 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
     with no_pretrained_weights() if skip_pretrained else nullcontext():
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
     # mmengine calls hooks only when a run begins, after data was read.
-    for hook in runner.hooks:
+    for hook in getattr(runner, 'hooks', ()):
         if hasattr(hook, 'after_build'):
             hook.after_build(runner)
     return runner
