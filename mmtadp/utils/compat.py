@@ -4,10 +4,10 @@
 """
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pickle import UnpicklingError
-from typing import Callable, Iterator, Optional, Tuple
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ def keep_default_scope() -> None:
     """
     get_cfg_path = Config._get_cfg_path
 
-    def without_our_scope(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+    def without_our_scope(cfg_path: str, filename: str) -> tuple[str, str | None]:
         path, scope = get_cfg_path(cfg_path, filename)
         return path, None if scope == 'mmtadp' else scope
 

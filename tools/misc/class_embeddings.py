@@ -25,8 +25,8 @@ from mmengine.config import Config, DictAction
 from torch import Tensor
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.datasets.class_names import dataset_class_names
 from mmtadp.models.diffusion import TextEncoder, load_text_encoder
+from mmtadp.models.diffusion.stable_diffusion import HUB_ID
 from mmtadp.models.prompts.average_eos_cache import (
     MAX_LENGTH,
     average_eos,
@@ -42,8 +42,7 @@ from mmtadp.models.prompts.embedding_files import (
     KINDS,
     save_embeddings,
 )
-
-DEFAULT = 'stable-diffusion-v1-5/stable-diffusion-v1-5'
+from mmtadp.utils.config_datasets import dataset_class_names
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -64,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--pretrained',
         help='text encoder: hub id, diffusers folder, folder of a CLIP text model, or single file '
-        f"(default: the config's, or {DEFAULT})",
+        f"(default: the config's, or {HUB_ID})",
     )
     parser.add_argument('--architecture', help='of a single file; see TADPUNetBackbone')
     parser.add_argument('--out', type=Path, metavar='FILE', help='.safetensors file to write')
@@ -98,7 +97,7 @@ def gather(args: argparse.Namespace) -> Tuple[List[str], Dict[str, Any]]:
     given = [args.config, args.class_names, args.class_file]
     if sum(item is not None for item in given) != 1:
         raise ValueError('give either a config, --class-names or --class-file')
-    found: Dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=DEFAULT)
+    found: Dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=HUB_ID)
     if args.class_names is not None:
         names = args.class_names
     elif args.class_file is not None:

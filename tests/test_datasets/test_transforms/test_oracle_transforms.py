@@ -197,7 +197,7 @@ def test_samples_that_lack_something():
         OracleCaptionTransform(NAMES)(dict(img=0))
     with pytest.raises(ValueError, match=r"draws names by results\['img_path'\]"):
         OracleCaptionTransform(NAMES, recall=0.5)(dict(gt_seg_map=np.zeros((1, 1))))
-    with pytest.raises(ValueError, match='OracleCaptionTransform before it, in front of the crop'):
+    with pytest.raises(ValueError, match='OracleCaptionTransform before the crop'):
         OracleCropTransform()(mask(1))
     results = OracleCaptionTransform(NAMES)(mask(1))
     results['caption'] = 'a photo of a cat'

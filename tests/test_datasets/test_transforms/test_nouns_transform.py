@@ -29,7 +29,8 @@ def test_caption_becomes_its_nouns(tiny_tagger):
 def test_captions_without_nouns_are_counted(tiny_tagger, monkeypatch):
     messages = []
     monkeypatch.setattr(
-        'mmtadp.datasets.transforms.nouns.print_log', lambda text, **_: messages.append(text)
+        'mmtadp.datasets.transforms.nouns_transform.print_log',
+        lambda text, **_: messages.append(text),
     )
     transform = NounsTransform()
     captions = ['a cat', '', *['black and white'] * 12]

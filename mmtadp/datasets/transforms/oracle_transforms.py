@@ -1,4 +1,4 @@
-"""Pipeline transforms whose caption is the ground truth's classes."""
+"""Make captions from the classes in the ground truth."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from mmtadp.registry import TRANSFORMS, register_module
 
 
 class OracleLabels(NamedTuple):
-    """What an oracle caption was made from.
+    """The labels that an oracle caption was made from.
 
     Attributes:
         named (tuple[tuple[int, str]]): Label and name of each class in the caption, in its order.
         present (frozenset[int]): All labels in the ground truth.
-        ignore_index (int): The label that is none.
+        ignore_index (int): Value of pixels without a class.
     """
 
     named: tuple[tuple[int, str], ...]
@@ -27,7 +27,7 @@ class OracleLabels(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """The names, separated by spaces."""
+        """str: The names, separated by spaces."""
         return ' '.join(name for _, name in self.named)
 
 
@@ -38,27 +38,28 @@ class OracleCaptionTransform(BaseTransform):
     The names are in class order, separated by spaces. An image without any has the empty caption,
     which is the null text. Classes are those of ``gt_seg_map`` other than ``ignore_index``, or
     those of boxes. Boxes flagged to be ignored (VOC's difficult ones, COCO's crowds) do not count:
-    VOC's masks too show such objects as ignored, and no metric asks for them.
+    VOC's masks also mark such objects as ignored, and no metric evaluates them.
 
-    **Where it goes in the pipeline.** It sees the ground truth as it is at that point, after
-    ``reduce_zero_label`` and the like. Behind the crop, it names what is in the crop. In front of
-    it, it names what is in the image, and with :class:`OracleCropTransform` behind the crop not
-    what was cropped away. The published captions for VOC2012 are neither: a script wrote them
-    once, from one randomly scaled (0.5 to 2) and cropped (512 x 512) view of each training image
-    and from the whole of each validation image, and training reads them with a crop of its own,
-    so that they name what is not in it and miss what is. In front of the crop, without
-    :class:`OracleCropTransform`, is closest to that: one caption per image, the same in every
-    epoch. The authors' captions for ADE20K, and how these were made, are not published.
+    **Position in the pipeline.** The transform reads the ground truth at its position, after
+    ``reduce_zero_label`` and the like. After the crop, it names the classes in the crop. Before
+    the crop, it names the classes in the whole image; :class:`OracleCropTransform` after the crop
+    removes those that were cropped away. The published captions for VOC2012 are neither: a script
+    wrote them once, from one randomly scaled (0.5 to 2) and cropped (512 x 512) view of each
+    training image and from the whole of each validation image. Training reads them with another
+    crop, so they name classes that are not in it and miss others. The transform before the crop
+    without :class:`OracleCropTransform` is closest to that: one caption per image, the same in
+    every epoch. The authors' captions for ADE20K, and how they were made, are not published.
 
-    **Precision and recall.** Of ``n`` classes present, ``recall * n`` are named; beside ``k`` of
-    these, ``k * (1 - precision) / precision`` absent ones, as far as there are so many. Fractions
-    are rounded up or down at random with the probabilities that make them right on average, so
-    that precision and recall over a dataset (true names by all names given, by all names due) are
-    those asked for. Numbers and choices are drawn for each image by ``seed`` and the image's file
-    name and folder: the same in every epoch and worker, wherever the data lie and wherever the
-    transform stands in the pipeline. The published script instead drops each class present, and
-    then adds each class not in the caption (also one just dropped), with a given probability; the
-    precision that comes out depends on how many classes there are.
+    **Precision and recall.** Of ``n`` classes present, ``k = recall * n`` are named; in addition,
+    ``k * (1 - precision) / precision`` absent classes are named, if there are that many. Fractions
+    are rounded up or down at random, with probabilities that make them right on average. So over a
+    dataset, ``precision`` is the share of correct names among all names given, and ``recall`` the
+    share of named classes among all classes present. The random numbers depend on ``seed`` and the
+    image's file name and folder only: they are the same in every epoch and worker, and do not
+    depend on the location of the data or the position in the pipeline. The published script
+    instead drops each class present, and then adds each class not in the caption (including those
+    just dropped), with a given probability; the resulting precision depends on the number of
+    classes.
 
     Required Keys:
 
@@ -68,23 +69,23 @@ class OracleCaptionTransform(BaseTransform):
 
     Added Keys:
 
-    - caption (str): Goes on to the model as a meta key.
+    - caption (str): Reaches the model as a meta key.
     - oracle_labels (OracleLabels)
 
     Args:
-        class_names (Sequence[str]): A name for each label, as a caption should spell it.
-        precision (float): Share of the names given that are present, above 0, at most 1.
+        class_names (Sequence[str]): A name for each label, as captions spell it.
+        precision (float): Share of correct names among all names given, above 0, at most 1.
             Defaults to 1.
-        recall (float): Share of the classes present that are named, above 0, at most 1. Defaults
-            to 1.
-        seed (int): Makes other choices. Defaults to 0.
-        always_named (Sequence[str]): Names that are given wherever their class is present and
-            nowhere else, and do not count for precision and recall, such as VOC's
-            ``'background'``. Defaults to none.
+        recall (float): Share of named classes among all classes present, above 0, at most 1.
+            Defaults to 1.
+        seed (int): Seed of the random choices. Defaults to 0.
+        always_named (Sequence[str]): Names that are given if and only if their class is present,
+            and do not count for precision and recall, such as VOC's ``'background'``. Defaults to
+            none.
         ignore_index (int): Value of pixels without a class. Defaults to 255.
 
     Raises:
-        ValueError: If an argument has a value that cannot be used.
+        ValueError: If an argument has an invalid value.
     """
 
     writes_caption = True
@@ -131,7 +132,7 @@ class OracleCaptionTransform(BaseTransform):
 
         Raises:
             ValueError: If the sample has no ground truth, a label without a name, or no
-                ``img_path`` where it is needed.
+                ``img_path`` although precision or recall is below 1.
         """
         present = _present_labels(results, self.ignore_index, 'OracleCaptionTransform')
         nameless = sorted(label for label in present if not 0 <= label < len(self.class_names))
@@ -153,7 +154,7 @@ class OracleCaptionTransform(BaseTransform):
         return results
 
     def _choose(self, present: frozenset[int], results: dict) -> set[int]:
-        """Labels to name, at the precision and recall asked for."""
+        """Return the labels to name at the given precision and recall."""
         img_path = results.get('img_path')
         if img_path is None:
             raise ValueError(
@@ -170,7 +171,7 @@ class OracleCaptionTransform(BaseTransform):
         return {*(self._always & present), *there[:kept], *absent[:added]}
 
     def _draw(self, img_path: str) -> list[float]:
-        """Uniform numbers in [0, 1) that are this image's own: two, and one for each label."""
+        """Return uniform numbers in [0, 1) for this image: two, and one for each label."""
         path = Path(img_path)
         key = f'{self.seed}/{path.parent.name}/{path.name}'
         # Python's own hash differs between processes.
@@ -188,12 +189,12 @@ class OracleCaptionTransform(BaseTransform):
 
 @register_module(TRANSFORMS)
 class OracleCropTransform(BaseTransform):
-    """Take out of an oracle caption the classes that a crop has left none of.
+    """Remove the classes that are no longer visible after the crop from an oracle caption.
 
-    Put it behind the crop (or whatever else removes ground truth) and
-    :class:`OracleCaptionTransform` in front of it. Names of classes that were not in the image
-    (at a precision below 1) stay: they are as wrong as before. What was not named does not come
-    back. So recall stays what it was on average, and precision below 1 falls by the names lost.
+    Put it after the crop (or another transform that removes ground truth), and
+    :class:`OracleCaptionTransform` before the crop. Names of classes that were not in the image
+    (at a precision below 1) stay, and classes that were not named are not added. So recall stays
+    the same on average, and a precision below 1 falls by the lost names.
 
     Required Keys:
 
@@ -219,21 +220,21 @@ class OracleCropTransform(BaseTransform):
             dict: The same sample.
 
         Raises:
-            ValueError: If the sample has no oracle caption or no ground truth, or if something
-                has rewritten the caption.
+            ValueError: If the sample has no oracle caption or no ground truth, or if another
+                transform has rewritten the caption.
         """
         before = results.get('oracle_labels')
         if before is None:
             raise ValueError(
                 "OracleCropTransform needs results['oracle_labels'], which this sample lacks (it "
-                f'has: {", ".join(results)}). Put OracleCaptionTransform before it, in front of '
-                'the crop.'
+                f'has: {", ".join(results)}). Put OracleCaptionTransform before the '
+                'crop.'
             )
         if results.get('caption') != before.caption:
             raise ValueError(
-                'OracleCropTransform makes the caption anew from the classes, but something has '
-                f'rewritten {before.caption!r} to {results.get("caption")!r}. Put '
-                'DomainModifier and the like behind OracleCropTransform.'
+                'OracleCropTransform makes the caption again from the classes, but another '
+                f'transform has rewritten {before.caption!r} to {results.get("caption")!r}. Put '
+                'DomainModifier and the like after OracleCropTransform.'
             )
         present = _present_labels(results, before.ignore_index, 'OracleCropTransform')
         lost = before.present - present
@@ -248,7 +249,7 @@ class OracleCropTransform(BaseTransform):
 
 
 def _present_labels(results: dict, ignore_index: int, who: str) -> frozenset[int]:
-    """Labels in a sample's mask, or of its boxes."""
+    """Return the labels of a sample's mask, or of its boxes."""
     if 'gt_seg_map' in results:
         return frozenset(np.unique(results['gt_seg_map']).tolist()) - {ignore_index}
     if 'gt_bboxes_labels' in results:

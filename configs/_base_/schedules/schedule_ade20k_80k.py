@@ -3,7 +3,7 @@ max_iters = 80000
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=8e-5, betas=(0.9, 0.999), weight_decay=5e-3),
-    # mmseg's. Else the U-Net's norms, whose rate is set by a key, would be decayed all the same.
+    # mmseg's. The default constructor would decay the U-Net's norms, since a key sets their rate.
     constructor='ForceDefaultOptimWrapperConstructor',
     paramwise_cfg=dict(
         norm_decay_mult=0.0,

@@ -1,39 +1,39 @@
-"""What the tools of this folder have in common: options, what they print, how they write.
+"""Options, printing and writing that the tools of this folder share.
 
-They check what upstream has no tool for, and write what is missing. Each counts what it finds,
-compares that with the published numbers, names what is wrong with the way out, and ends with exit
-code 1 if anything is. They need NumPy and Pillow at most, so that a check takes seconds.
+The tools check datasets that upstream has no tool for, and write missing files. Each counts the
+files, compares the counts with the published numbers, and reports each problem with its solution;
+the exit code is 1 if there is any. They do not import mmtadp, so that a check takes seconds.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from PIL import Image
 
-Counts = Dict[str, Optional[int]]
-"""Expected numbers by name; None where any number will do."""
+Counts = dict[str, int | None]
+"""Expected numbers by name; None if any number is right."""
 
 
 class DatasetError(Exception):
-    """Something without which the check cannot go on."""
+    """Signal a problem that stops the check."""
 
 
 class Report:
-    """Prints what is found, and collects the problems for :meth:`conclude`.
+    """Prints counts, and collects problems for :meth:`conclude`.
 
     Args:
-        title (str): What is checked; printed first.
-        expected (Mapping[str, int | None]): Numbers that :meth:`count` compares with.
-        show (int): How many names a problem lists.
+        title (str): Name of the dataset; printed first.
+        expected (Mapping[str, int | None]): Numbers for :meth:`count`.
+        show (int): Number of names that a problem lists.
     """
 
-    def __init__(self, title: str, expected: Mapping[str, Optional[int]] = {}, show: int = 5):
+    def __init__(self, title: str, expected: Mapping[str, int | None] = {}, show: int = 5):
         self.expected = expected
         self.show = show
-        self.problems: List[str] = []
+        self.problems: list[str] = []
         print(title)
 
     def note(self, text: str) -> None:
@@ -41,29 +41,29 @@ class Report:
         print(f'  {text}')
 
     def count(self, name: str, found: int, way_out: str) -> None:
-        """Print a number, and compare it with the one expected under its name.
+        """Print a number, and compare it with the expected one.
 
         Args:
             name (str): What is counted, a key of ``expected``.
             found (int): The number.
-            way_out (str): What to do if it is another.
+            way_out (str): The solution if they differ.
         """
         expected = self.expected[name]
         wrong = expected is not None and found != expected
         self.note(f'{name}: {found:,}' + (f', expected {expected:,}' if wrong else ''))
         if wrong:
             self.problem(
-                f'{name}: found {found:,}, expected {expected:,}. {way_out} If this is meant, say '
-                f'--expected {name}={found}.'
+                f'{name}: found {found:,}, expected {expected:,}. {way_out} If this is '
+                f'intended, pass --expected {name}={found}.'
             )
 
     def missing(self, what: str, names: Iterable[str], way_out: str) -> None:
-        """Report names that should not be among those: nothing if there are none.
+        """Report names as a problem, if there are any.
 
         Args:
-            what (str): What they are, such as ``'images without a mask'``.
-            names (Iterable[str]): Which ones.
-            way_out (str): What to do.
+            what (str): Their description, such as ``'images without a mask'``.
+            names (Iterable[str]): The names.
+            way_out (str): The solution.
         """
         names = list(names)
         if names:
@@ -74,7 +74,7 @@ class Report:
         self.problems.append(text)
 
     def conclude(self) -> bool:
-        """Print the problems; returns whether there were none."""
+        """Print the problems; return whether there were none."""
         if not self.problems:
             self.note('complete')
             return True
@@ -88,13 +88,13 @@ class Report:
 
 
 def some(names: Sequence[str], show: int) -> str:
-    """The first few names, and how many more there are."""
+    """Return the first few names and the number of the others."""
     more = len(names) - show
     return ', '.join(names[:show]) + (f', and {more:,} more' if more > 0 else '')
 
 
 def add_expected(parser: argparse.ArgumentParser, defaults: Mapping[str, int]) -> None:
-    """Add ``--expected NAME=N``, which changes some of the numbers that are published.
+    """Add ``--expected NAME=N``, which replaces published numbers.
 
     :func:`expected_counts` reads it.
     """
@@ -104,14 +104,14 @@ def add_expected(parser: argparse.ArgumentParser, defaults: Mapping[str, int]) -
         nargs='+',
         default=[],
         metavar='NAME=N',
-        help=f'other numbers than published, for a part of the data; N may be `any` '
+        help=f'numbers for a part of the data, instead of the published ones; N may be `any` '
         f'(published: {published})',
     )
     parser.set_defaults(published=dict(defaults))
 
 
 def expected_counts(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Counts:
-    """The published numbers with the changes of ``--expected``."""
+    """Return the published numbers with the replacements of ``--expected``."""
     counts: Counts = dict(args.published)
     for text in args.expected:
         name, _, number = text.partition('=')
@@ -125,31 +125,31 @@ def expected_counts(parser: argparse.ArgumentParser, args: argparse.Namespace) -
 
 
 def need_folder(root: Path, name: str, way_out: str) -> Path:
-    """The folder ``root/name``.
+    """Return the folder ``root/name``.
 
     Args:
         root (Path): Folder of the dataset.
         name (str): Folder in it.
-        way_out (str): What to do if it is not there.
+        way_out (str): The solution if it is missing.
 
     Raises:
-        DatasetError: If it is not there; the message says where else it is.
+        DatasetError: If it is missing; the message names a folder that contains it.
     """
     if (root / name).is_dir():
         return root / name
     if not root.is_dir():
-        raise DatasetError(f'{root} is no folder. {way_out}')
+        raise DatasetError(f'{root} is not a folder. {way_out}')
     # An archive unpacked in a folder of its own name.
     nested = sorted(str(folder)[: -len(name) - 1] for folder in root.glob(f'*/{name}'))
     hint = f' There is one in {nested[0]}.' if nested else ''
     raise DatasetError(f'{root} has no folder {name}.{hint} {way_out}')
 
 
-def read_names(path: Path, report: Report, way_out: str) -> List[str]:
-    """The names in a list file, one a line; repeated ones are a problem, and kept once.
+def read_names(path: Path, report: Report, way_out: str) -> list[str]:
+    """Return the names in a list file, one per line; repeated names are a problem, and kept once.
 
     Raises:
-        DatasetError: If there is no such file.
+        DatasetError: If the file is missing.
     """
     if not path.is_file():
         raise DatasetError(f'{path} is not there. {way_out}')
@@ -162,17 +162,17 @@ def read_names(path: Path, report: Report, way_out: str) -> List[str]:
     return unique
 
 
-def stems(folder: Path, suffix: str) -> Dict[str, Path]:
-    """Files of a folder by their names without the suffix."""
+def stems(folder: Path, suffix: str) -> dict[str, Path]:
+    """Return the files of a folder by their names without the suffix."""
     names = (name for name in os.listdir(folder) if not name.startswith('.'))
     found = sorted(name[: -len(suffix)] for name in names if name.endswith(suffix))
     return {stem: folder / f'{stem}{suffix}' for stem in found}
 
 
-def image_header(path: Path) -> Optional[Tuple[str, Tuple[int, int]]]:
-    """Mode and (width, height) of an image file, or None if it cannot be read as one.
+def image_header(path: Path) -> tuple[str, tuple[int, int]] | None:
+    """Return mode and (width, height) of an image file, or None if it is not readable.
 
-    Pixels are not decoded, so damage behind the header goes unnoticed.
+    Pixels are not decoded, so damage after the header goes unnoticed.
     """
     try:
         with Image.open(path) as image:
@@ -182,7 +182,7 @@ def image_header(path: Path) -> Optional[Tuple[str, Tuple[int, int]]]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is never seen half written, also when interrupted."""
+    """Write a file atomically, so that an interruption leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
@@ -195,7 +195,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def run(main: Callable[[], bool]) -> None:
     """Run a tool as a program.
 
-    The exit code is 1 if ``main`` returns False or cannot go on, and 130 after Ctrl-C.
+    The exit code is 1 if ``main`` returns False or stops at an error, and 130 after Ctrl-C.
     """
     try:
         complete = main()
@@ -203,6 +203,6 @@ def run(main: Callable[[], bool]) -> None:
         sys.stdout.flush()
         sys.exit(str(error))
     except KeyboardInterrupt:
-        print('\nInterrupted. What was written is whole; the same command does the rest.')
+        print('\nInterrupted. All written files are complete; repeat the command to continue.')
         sys.exit(130)
     sys.exit(0 if complete else 1)

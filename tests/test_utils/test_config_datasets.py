@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmtadp.datasets.class_names import dataset_class_names
+from mmtadp.utils.config_datasets import dataset_class_names
 
 
 def config_of(dataset, scope='mmseg'):

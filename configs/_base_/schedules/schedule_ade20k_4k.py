@@ -1,5 +1,5 @@
 # TADP, Table S3 (c): ADE20K, fast schedule.
-_base_ = 'schedule_80k.py'
+_base_ = 'schedule_ade20k_80k.py'
 max_iters = 4000
 optim_wrapper = dict(optimizer=dict(lr=1.6e-4))
 param_scheduler = [

@@ -1,4 +1,4 @@
-"""Pipeline transform that keeps of a caption its nouns."""
+"""Rewrite a caption to its nouns."""
 
 from logging import WARNING
 
@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from mmtadp.captions.nouns import find_nouns, load_tagger
 from mmtadp.registry import TRANSFORMS, register_module
 
-from .tally import SharedTally
+from .load_captions import is_power_of_ten
 
 
 @register_module(TRANSFORMS)
@@ -16,12 +16,12 @@ class NounsTransform(BaseTransform):
     """Rewrite a caption to its nouns, separated by spaces.
 
     TADP(NO) of TADP, Sec. 4.2: NLTK's tags NN and NNS, the first occurrence of each noun, in
-    order. Put it behind :class:`CaptionLoadTransform`, of whose choice among several captions it
-    takes the nouns, and in front of :class:`DomainModifier`, whose words are not the image's.
+    order. Put it after :class:`CaptionLoadTransform`, which chooses among several captions, and
+    before :class:`DomainModifier`, whose words do not describe the image.
 
     A caption without a noun (8 of the authors' 21,503 for VOC: "a white and brown puppy") becomes
-    the empty caption, which is the null text; a warning at the 1st, 10th, 100th, ... one says how
-    many there were.
+    the empty caption, which is the null text, with a warning at the 1st, 10th, 100th, ... one of
+    each dataloader worker.
 
     Required Keys:
 
@@ -32,15 +32,15 @@ class NounsTransform(BaseTransform):
     - caption (str)
 
     Raises:
-        TaggerDataError: If the data of NLTK's tagger are not there; the message says how to
-            fetch them.
+        TaggerDataError: If the data of NLTK's tagger are missing; the message describes how to
+            download them.
     """
 
     writes_caption = True
 
     def __init__(self):
         load_tagger()  # Before training starts, and before workers are forked.
-        self._tally = SharedTally()
+        self._num_captions = self._num_empty = 0
 
     def transform(self, results: dict) -> dict:
         """Rewrite ``results['caption']``.
@@ -61,14 +61,17 @@ class NounsTransform(BaseTransform):
             )
         caption = results['caption']
         results['caption'] = ' '.join(find_nouns(caption))
-        # An empty caption was counted by whoever set it.
-        if self._tally.add(bool(caption.strip()) and not results['caption']):
-            print_log(
-                f'NounsTransform: {self._tally.wrong:,} of {self._tally.seen:,} captions so far '
-                f'had no noun (NN, NNS) and became empty. Now: {caption!r}',
-                logger='current',
-                level=WARNING,
-            )
+        self._num_captions += 1
+        # The transform that sets an empty caption warns of it.
+        if caption.strip() and not results['caption']:
+            self._num_empty += 1
+            if is_power_of_ten(self._num_empty):
+                print_log(
+                    f'NounsTransform: {self._num_empty:,} of {self._num_captions:,} captions of '
+                    f'this process had no noun (NN, NNS) and became empty. Now: {caption!r}',
+                    logger='current',
+                    level=WARNING,
+                )
         return results
 
     def __repr__(self) -> str:
