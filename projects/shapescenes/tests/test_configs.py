@@ -289,3 +289,9 @@ def test_the_first_scenes_are_labelled(shapes, monkeypatch, name):
             built = DATASETS.build(dict(dataset, indices=indices))
         stems = [Path(built.get_data_info(i)['img_path']).stem for i in range(len(built))]
         assert stems == [stem('training', i) for i in expected]
+
+
+@pytest.mark.parametrize('name', [name for name in CAPTIONED | UNCAPTIONED if 'detection' in name])
+def test_detection_needs_nothing_of_mmseg(name):
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    assert config.default_scope == 'mmdet' and 'mmseg' not in str(config.to_dict())
