@@ -23,7 +23,7 @@ from .plots import draw_plots
 from .statistics import DIGITS, UNITS, Results
 from .verdict_tables import item_table, verdict_summary
 
-PICTURES = 'pictures.png'
+EXAMPLES = 'examples.png'
 
 _HEAD = """\
 # The paper's claims in miniature
@@ -245,9 +245,9 @@ def _figures(plots: Mapping[str, str], folder: Path) -> Iterator[str]:
     yield '\n## Plots'
     for name, text in plots.items():
         yield f'\n{text}\n\n![{text}]({folder.name}/{name})'
-    if (folder / PICTURES).exists():
+    if (folder / EXAMPLES).exists():
         text = 'Predictions and attention maps of each prompt, on scenes at even steps.'
-        yield f'\n## Examples\n\n{text}\n\n![{text}]({folder.name}/{PICTURES})'
+        yield f'\n## Examples\n\n{text}\n\n![{text}]({folder.name}/{EXAMPLES})'
     yield (
         '\n## Reproduce this page\n\n```bash\nmake claims            # all runs; continues where '
         'it stopped\nQUICK=1 make claims    # null text, captions, oracle and U-Net from scratch, '

@@ -41,7 +41,7 @@ def test_variants_start_from_the_same_head(settings):
     captions, own = build(settings, 'tadp_shapescenes', 0)
     after = torch.rand(1)
     null, _ = build(settings, 'null_shapescenes', 0, draws=7)
-    assert torch.equal(after, torch.rand(1))  # draws start anew
+    assert torch.equal(after, torch.rand(1))  # the seed is set again
     head = head_of(captions)
     assert len(head) > 20 and head.keys() == head_of(null).keys()
     assert all(torch.equal(v, head_of(null)[k]) for k, v in head.items())

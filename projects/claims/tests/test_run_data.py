@@ -1,4 +1,4 @@
-"""Data beside scenes and captions: each made once, with the tools of the project."""
+"""Data of the runs in addition to scenes and captions: each is made once."""
 
 from pathlib import Path
 

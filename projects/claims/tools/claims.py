@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code > 1:
         print('Interrupted. The same command continues.')
         return code
-    report(settings, out, with_pictures=not args.report_only)
+    report(settings, out, with_examples=not args.report_only)
     return code
 
 
@@ -186,14 +186,14 @@ def is_stale(row: dict, settings: ClaimsSettings) -> bool:
         return False
 
 
-def report(settings: ClaimsSettings, out: Path, with_pictures: bool) -> None:
+def report(settings: ClaimsSettings, out: Path, with_examples: bool) -> None:
     """Write the page, its plots and, if there are checkpoints, its example images."""
-    from projects.claims.report.pictures import draw_pictures
-    from projects.claims.report.report import PICTURES, write_report
+    from projects.claims.report.example_images import draw_examples
+    from projects.claims.report.report import EXAMPLES, write_report
     from projects.claims.runs.results_file import ResultsFile
 
-    if with_pictures:
-        draw_pictures(settings, out.with_suffix('') / PICTURES)
+    if with_examples:
+        draw_examples(settings, out.with_suffix('') / EXAMPLES)
     scores = json.loads(_SCORES.read_text()) if _SCORES.exists() else None
     write_report(ResultsFile(settings.results).rows(), out, Path(settings.results), scores)
     print(f'Wrote {out}')

@@ -55,7 +55,7 @@ def write_dataset(
     seed: int = 0,
     workers: int = 0,
 ) -> None:
-    """Write the dataset, or what is missing of it.
+    """Write the dataset, or its missing parts.
 
     The layout is ADE20K's, once per domain::
 

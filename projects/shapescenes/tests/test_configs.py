@@ -139,7 +139,7 @@ def run(shapes, tmp_path, monkeypatch, prompted):
         if 'size' in config.model.data_preprocessor:
             config.model.data_preprocessor.size = (SIZE, SIZE)
         config.train_cfg.max_iters = 2
-        # The test that follows says what a validation would.
+        # The test below replaces the validation.
         assert config.val_dataloader == config.test_dataloader
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
         config.default_hooks.logger.interval = 1

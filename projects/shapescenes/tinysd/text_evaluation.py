@@ -152,8 +152,8 @@ def attention_shares(
     for index in progress(range(count)):
         scene, caption = pretraining_scene(HELD_OUT + index), long_caption(index)
         rendering = render_scene(scene, size, 'day')
-        backbone.set_prompts([caption])
-        maps = backbone.attention_maps(backbone(to_tensor(rendering.image[None]).to(device)))
+        image = to_tensor(rendering.image[None]).to(device)
+        maps = backbone.attention_maps(backbone(image, [caption]))
         mean = torch.stack(
             [F.interpolate(m, (size, size), mode='bilinear') for m in maps.values()]
         ).mean(0)[0]

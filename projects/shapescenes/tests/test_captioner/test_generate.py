@@ -1,4 +1,4 @@
-"""The captioner behind the tool that captions photographs."""
+"""The captioner, run by the tool that captions photographs."""
 
 import json
 import runpy

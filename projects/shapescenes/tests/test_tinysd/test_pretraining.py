@@ -38,9 +38,8 @@ def test_result_is_a_pretrained_model(whole_run):
     assert backbone.out_channels == (48, 96 + 77, 96 + 77, 96)
     # In single precision, though the files are in half.
     assert {p.dtype for p in backbone.parameters()} == {torch.float32}
-    backbone.set_prompts(['a red star', ''])
     with torch.no_grad():
-        maps = backbone(torch.zeros(2, 3, 128, 128))
+        maps = backbone(torch.zeros(2, 3, 128, 128), ['a red star', ''])
     assert [tuple(m.shape[2:]) for m in maps] == [(16, 16), (8, 8), (4, 4), (2, 2)]
     assert not torch.equal(maps[0][0], maps[0][1])
     assert sum(path.stat().st_size for path in folder.rglob('*.safetensors')) < 12e6

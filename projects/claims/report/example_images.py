@@ -24,7 +24,7 @@ _INCHES = 1.35
 Panel = tuple[str, np.ndarray | None]
 
 
-def draw_pictures(settings: ClaimsSettings, out: Path) -> bool:
+def draw_examples(settings: ClaimsSettings, out: Path) -> bool:
     """Draw predictions and attention maps of the models of the first seed.
 
     Scenes are taken at even steps through the test set, not by their result. The words are the
@@ -52,14 +52,14 @@ def draw_pictures(settings: ClaimsSettings, out: Path) -> bool:
         size = (_INCHES * width, 1.2 * _INCHES * height)
         figure = Figure(figsize=size, dpi=100, layout='constrained')
         grid = figure.subplots(height, width, squeeze=False)
-        for axes, (title, picture) in zip(grid.ravel(), (panel for row in rows for panel in row)):
+        for axes, (title, panel) in zip(grid.ravel(), (panel for row in rows for panel in row)):
             axes.set_axis_off()
             axes.set_title(title, fontsize=6)
-            if picture is None:
+            if panel is None:
                 axes.set_box_aspect(1)
                 axes.text(0.5, 0.5, 'not named', fontsize=7, ha='center', va='center')
             else:
-                axes.imshow(picture, cmap='inferno')
+                axes.imshow(panel, cmap='inferno')
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, metadata={'Software': None})
     return True
@@ -94,7 +94,7 @@ def _columns(run: Run, config: Config, checkpoint: str) -> Iterator[list[Panel]]
 
 def _map(model: nn.Module, image: np.ndarray, caption: str, word: str) -> Panel:
     try:
-        picture = attention_of_words(model, image, caption, [word])[word]
+        panel = attention_of_words(model, image, caption, [word])[word]
     except ValueError:
-        picture = None
-    return f'“{word}”', picture
+        panel = None
+    return f'“{word}”', panel
