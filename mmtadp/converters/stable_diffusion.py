@@ -13,15 +13,23 @@ from mmtadp.models.diffusion import (
     load_diffusion_model,
     no_pretrained_weights,
 )
-from mmtadp.models.diffusion.compvis_keys import PREFIXES, compvis_names, fit_pointwise
-from mmtadp.models.diffusion.stable_diffusion import NOISE_SCHEDULE
+from mmtadp.models.diffusion.single_file import PREFIXES
 from mmtadp.utils.atomic_files import write_file, write_folder
 
 from .checkpoint_file import CheckpointError, check_free, read_checkpoint
+from .compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
 from .ledger import Ledger, Report
 
-# The scheduler of Stable Diffusion 1.5's release.
-_SCHEDULER = dict(NOISE_SCHEDULE, set_alpha_to_one=False, skip_prk_steps=True, steps_offset=1)
+# The noise schedule of Stable Diffusion 1.x, as `v1-inference.yaml` and its release have it.
+_SCHEDULER = dict(
+    beta_start=0.00085,
+    beta_end=0.012,
+    beta_schedule='scaled_linear',
+    num_train_timesteps=1000,
+    set_alpha_to_one=False,
+    skip_prk_steps=True,
+    steps_offset=1,
+)
 SCHEDULE_BUFFERS = (
     'betas',
     'alphas_cumprod',
@@ -158,11 +166,16 @@ def compvis_state_dict(
         unet=model.unet, vae=model.vae, text_encoder=model.text_model
     ).items():
         own = module.state_dict()
-        for key, name in compvis_names(part, own).items():
+        for key, name in _names(part, own).items():
             state[name] = fit_pointwise(own[key], 4) if _is_attention(part, key) else own[key]
             if report is not None:
                 report.count_taken(PARTS[part], f'{key} -> {name}')
     return state
+
+
+def _names(part: str, state: Dict[str, Tensor]) -> Dict[str, str]:
+    rename = dict(unet=unet_keys, vae=vae_keys, text_encoder=text_keys)[part]
+    return {key: PREFIXES[part] + name for key, name in rename(state).items()}
 
 
 def _is_attention(part: str, key: str) -> bool:
@@ -172,7 +185,7 @@ def _is_attention(part: str, key: str) -> bool:
 def _take_part(ledger: Ledger, part: str, module: nn.Module, ema: bool) -> Dict[str, Tensor]:
     own = module.state_dict()
     state = {}
-    for key, name in compvis_names(part, own).items():
+    for key, name in _names(part, own).items():
         if ema and part == 'unet':
             # Averages are buffers, whose names have no dots.
             name = _EMA + name.removeprefix('model.').replace('.', '')

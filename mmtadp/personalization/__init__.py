@@ -1,6 +1,7 @@
 """Personalisation: a domain becomes a token (textual inversion) or a U-Net (DreamBooth)."""
 
 from .comparison import PromptLoss, compare_prompts
+from .diffusion import denoising_losses
 from .dreambooth import DreamBooth, DreamBoothSettings
 from .images import ImagePool
 from .settings import PRECISIONS, Settings
@@ -20,5 +21,6 @@ __all__ = [
     'TextualInversion',
     'TextualInversionSettings',
     'compare_prompts',
+    'denoising_losses',
     'personalize',
 ]

@@ -6,15 +6,10 @@ from dataclasses import dataclass
 import torch
 
 from mmtadp.models.diffusion import TextEncoder, add_learned_tokens, read_learned_tokens
-from mmtadp.models.diffusion.denoising import (
-    denoising_losses,
-    encode_images,
-    load_model,
-    noise_generator,
-)
-from mmtadp.models.diffusion.unet import load_unet_weights
+from mmtadp.models.diffusion.unet import load_unet
 from mmtadp.utils.resumable import RunError
 
+from .diffusion import denoising_losses, encode_images, load_model
 from .images import ImagePool
 
 
@@ -70,7 +65,7 @@ def compare_prompts(
     model, scheduler = load_model(pretrained, architecture)
     try:
         if unet is not None:
-            load_unet_weights(model.unet, unet)
+            load_unet(model.unet, unet)
         tokens = read_learned_tokens(learned_embeds)
         text_model, tokenizer, expansions = add_learned_tokens(
             model.text_model, model.tokenizer, tokens
@@ -83,7 +78,7 @@ def compare_prompts(
         module.to(device)
     rows = []
     for number in range(len(pool)):
-        generator = noise_generator(seed, number)
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
         image = pool.batch([number]).to(device)
         latents = encode_images(model.vae, image, torch.zeros(1, device=device))
         noise = torch.randn(draws, *latents.shape[1:], generator=generator).to(device)

@@ -7,14 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from mmtadp.models.diffusion import TextEncoder
-from mmtadp.models.diffusion.denoising import (
-    encode_images,
-    load_model,
-    noise_generator,
-    sample_images,
-)
 from mmtadp.utils.resumable import RunError
 
+from .diffusion import encode_images, load_model, sample_pictures
 from .images import ImagePool, grid
 from .settings import Settings
 
@@ -77,11 +72,11 @@ class Concept(ABC):
         return [weight for weight in self.module.parameters() if weight.requires_grad]
 
     def pictures(self, prompts: list[str], seeds: list[int]) -> list:
-        """Return images of the model as it is; see :func:`.denoising.sample_images`."""
+        """Pictures of the model as it is; see :func:`.diffusion.sample_pictures`."""
         unet, training = self.model.unet, self.model.unet.training
         unet.eval()
         with self.accelerator.autocast():
-            images = sample_images(
+            images = sample_pictures(
                 self.model,
                 self.scheduler,
                 self.encoder,
@@ -119,7 +114,7 @@ class Concept(ABC):
         normal, timesteps = [], []
         for number in numbers:
             # On the CPU, where a seed gives the same values on any machine.
-            generator = noise_generator(self.settings.seed, number)
+            generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
             normal.append(torch.randn(shape, generator=generator))
             last = self.scheduler.config.num_train_timesteps
             timesteps.append(torch.randint(last, (), generator=generator))

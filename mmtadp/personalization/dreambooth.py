@@ -6,11 +6,11 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file, write_folder
 from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
+from .diffusion import denoising_losses
 from .images import ImagePool
 from .settings import Settings
 

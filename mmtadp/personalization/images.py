@@ -92,6 +92,12 @@ def to_tensor(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1)
 
 
+def to_images(images: Tensor) -> list[Image.Image]:
+    """(N, 3, H, W) in [-1, 1], clipped -> RGB, [0, 255]."""
+    scaled = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    return [Image.fromarray(image.permute(1, 2, 0).cpu().numpy()) for image in scaled]
+
+
 def grid(images: Sequence[Image.Image], columns: int) -> Image.Image:
     """Images of one size, row by row."""
     width, height = images[0].size

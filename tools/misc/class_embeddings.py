@@ -26,7 +26,6 @@ from torch import Tensor
 
 import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
 from mmtadp.models.diffusion import TextEncoder, load_text_encoder
-from mmtadp.models.diffusion.stable_diffusion import HUB_ID
 from mmtadp.models.prompts.average_eos_cache import (
     MAX_LENGTH,
     average_eos,
@@ -43,6 +42,8 @@ from mmtadp.models.prompts.embedding_files import (
     save_embeddings,
 )
 from mmtadp.utils.config_datasets import dataset_class_names
+
+DEFAULT = 'stable-diffusion-v1-5/stable-diffusion-v1-5'
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -63,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--pretrained',
         help='text encoder: hub id, diffusers folder, folder of a CLIP text model, or single file '
-        f"(default: the config's, or {HUB_ID})",
+        f"(default: the config's, or {DEFAULT})",
     )
     parser.add_argument('--architecture', help='of a single file; see TADPUNetBackbone')
     parser.add_argument('--out', type=Path, metavar='FILE', help='.safetensors file to write')
@@ -97,7 +98,7 @@ def gather(args: argparse.Namespace) -> Tuple[List[str], Dict[str, Any]]:
     given = [args.config, args.class_names, args.class_file]
     if sum(item is not None for item in given) != 1:
         raise ValueError('give either a config, --class-names or --class-file')
-    found: Dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=HUB_ID)
+    found: Dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=DEFAULT)
     if args.class_names is not None:
         names = args.class_names
     elif args.class_file is not None:

@@ -17,10 +17,10 @@ from mmtadp.models import (
 )
 from mmtadp.models.checks import META_KEY, find_backbones
 from mmtadp.models.diffusion import load_diffusion_model
-from mmtadp.models.diffusion.compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
 from mmtadp.registry import PROMPTS
 
 from ..checkpoint_file import CheckpointError, CheckpointFile
+from ..compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
 from ..ledger import Ledger, Report
 from ..stable_diffusion import SCHEDULE_BUFFERS
 from .layouts import Layout, find_layout

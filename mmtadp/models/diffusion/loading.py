@@ -13,17 +13,16 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from mmtadp.utils.pretrained import skipping_pretrained
 
-from .single_file import component_state, read_single_file
-from .stable_diffusion import HUB_ID
+from .single_file import read_single_file, split_single_file
 from .strict import check_keys, load_strictly
 from .tokenizer import DeferredTokenizer, clip_tokenizer
-from .unet import load_unet_weights
+from .unet import load_unet
 
 ARCHITECTURES = Path(__file__).parent / 'architectures'
 DEFAULT_ARCHITECTURE = 'stable-diffusion-v1-5'
 # Hub ids whose architecture is known here, so that it takes no network to build them.
 HUB_ARCHITECTURES = {
-    HUB_ID: 'stable-diffusion-v1-5',
+    'stable-diffusion-v1-5/stable-diffusion-v1-5': 'stable-diffusion-v1-5',
     'CompVis/stable-diffusion-v1-4': 'stable-diffusion-v1-5',
 }
 COMPONENTS = ('unet', 'vae', 'text_encoder')
@@ -61,8 +60,7 @@ def load_diffusion_model(
             of an architecture that mmtadp ships, or a folder with ``unet/config.json``,
             ``vae/config.json`` and ``text_encoder/config.json``. Defaults to Stable Diffusion
             1.5.
-        unet (str, optional): U-Net weights that replace those of ``pretrained``, e.g. from
-            DreamBooth; see :func:`load_unet_weights`.
+        unet (str, optional): A U-Net that replaces that of ``pretrained``; see :func:`load_unet`.
 
     Returns:
         DiffusionModel: The parts.
@@ -77,7 +75,7 @@ def load_diffusion_model(
     skip = skipping_pretrained()
     model = _load(pretrained, architecture, skip)
     if unet is not None and not skip:
-        load_unet_weights(model.unet, unet)
+        load_unet(model.unet, unet)
     return model
 
 
@@ -137,7 +135,7 @@ def _check_pipeline(folder: Path) -> None:
 def _not_found(pretrained: str, path: Path) -> str:
     return (
         f"pretrained='{pretrained}' does not exist (looked at {path.absolute()}). It should be a "
-        f"hub id such as '{HUB_ID}', a diffusers folder, a "
+        "hub id such as 'stable-diffusion-v1-5/stable-diffusion-v1-5', a diffusers folder, a "
         'single .safetensors or .ckpt file in CompVis layout, or None for random weights.'
     )
 
@@ -207,8 +205,7 @@ def _from_single_file(path: Path, architecture: Path) -> DiffusionModel:
     checkpoint = read_single_file(path)
     # Weights are replaced below, so memory is not filled with random ones first.
     model = _from_configs(architecture, skip_pretrained=False)
+    states = split_single_file(checkpoint, path, dict(model.unet.config), dict(model.vae.config))
     for component, module in zip(COMPONENTS, (model.unet, model.vae, model.text_model)):
-        source = f"pretrained='{path}'"
-        state = component_state(checkpoint, source, component, module)
-        load_strictly(source, component, module, state)
+        load_strictly(f"pretrained='{path}'", component, module, states[component])
     return model

@@ -9,9 +9,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from mmtadp.utils.pretrained import no_pretrained_weights
 
-from .compvis_keys import PREFIXES
 from .loading import load_diffusion_model
-from .single_file import read_single_file
+from .single_file import PREFIXES, read_single_file
 from .strict import check_keys, load_strictly
 from .tokenizer import clip_tokenizer
 

@@ -7,8 +7,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from .compvis_keys import PREFIXES
-from .single_file import component_state, read_single_file
+from .single_file import PREFIXES, compvis_unet, read_single_file
 from .strict import load_strictly
 
 _WEIGHTS = (
@@ -18,7 +17,7 @@ _WEIGHTS = (
 )
 
 
-def load_unet_weights(unet: UNet2DConditionModel, source: str) -> None:
+def load_unet(unet: UNet2DConditionModel, source: str) -> None:
     """Loads the weights of another U-Net of the same architecture.
 
     Args:
@@ -95,4 +94,4 @@ def _from_single_file(path: Path, unet: UNet2DConditionModel) -> Dict[str, Tenso
             f"'{PREFIXES['unet']}' (the file holds {len(checkpoint)} keys, e.g. '{example}'). Of "
             'a U-Net of diffusers, name the folder, in which its config.json is too.'
         )
-    return component_state(checkpoint, f"unet='{path}'", 'unet', unet)
+    return compvis_unet(checkpoint, f"unet='{path}'", dict(unet.config))

@@ -6,8 +6,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmtadp.models.diffusion.denoising import to_images
-from mmtadp.personalization.images import grid
+from mmtadp.personalization.images import grid, to_images
 from mmtadp.utils.atomic_files import write_file
 
 from .initial_autoencoder import build_autoencoder

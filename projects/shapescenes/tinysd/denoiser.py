@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from mmtadp.models.diffusion import DiffusionModel, TextEncoder
-from mmtadp.models.diffusion.denoising import denoising_losses, sample_images
+from mmtadp.personalization.diffusion import denoising_losses, sample_pictures
 from mmtadp.personalization.images import grid
 from mmtadp.utils.atomic_files import write_file
 from projects.shapescenes.generator.scene import RandomStream
@@ -125,7 +125,7 @@ class Denoiser(Stage):
         size = self.latents.shape[-1] * 2 ** (len(self.vae.config.block_out_channels) - 1)
         prompts = [prompt for prompt in _SHOWN_PROMPTS for _ in range(_COLUMNS)]
         seeds = list(range(_COLUMNS)) * len(_SHOWN_PROMPTS)
-        pictures = sample_images(
+        pictures = sample_pictures(
             model, self.scheduler, encoder, prompts, seeds, size, _DDIM_STEPS, _GUIDANCE
         )
         write_file(path, grid(pictures, _COLUMNS).save)

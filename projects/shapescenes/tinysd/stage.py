@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from mmtadp.models.diffusion.denoising import noise_generator
 from mmtadp.utils.resumable import Interrupted, RunError, RunFolder, noted_signals
 
 WARMUP_STEPS = 100
@@ -119,7 +118,7 @@ def train_stage(
             for group in optimizer.param_groups:
                 group['lr'] = rate
             # On the CPU, where a seed gives the same draws on any machine.
-            generator = noise_generator(stage.seed, step)
+            generator = torch.Generator().manual_seed(stage.seed * 1_000_003 + step)
             losses = stage.losses(generator)
             sum(losses.values()).backward()
             nn.utils.clip_grad_norm_(stage.module.parameters(), _MAX_GRAD_NORM)

@@ -1,4 +1,4 @@
-"""The forward process, the loss of the noise prediction, and images from noise."""
+"""The forward process, the loss of the noise prediction, and pictures from noise."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,17 +9,23 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmtadp.models.diffusion import DiffusionModel, TextEncoder, load_diffusion_model
 from mmtadp.utils.resumable import RunError
 
-from .loading import DiffusionModel, load_diffusion_model
-from .stable_diffusion import NOISE_SCHEDULE
-from .text_encoder import TextEncoder
+from .images import to_images
 
-_SEED_STRIDE = 1_000_003
+# Of Stable Diffusion 1.x, for files that do not say.
+_SCHEDULE = dict(
+    num_train_timesteps=1000,
+    beta_schedule='scaled_linear',
+    beta_start=0.00085,
+    beta_end=0.012,
+    clip_sample=False,
+)
 
 
 def load_model(pretrained: str, architecture: str | None) -> tuple[DiffusionModel, DDPMScheduler]:
-    """Load a whole diffusion model, frozen, and its noise schedule.
+    """A whole diffusion model, frozen, and its noise schedule.
 
     Args:
         pretrained (str): A hub id, a diffusers folder or a single CompVis file.
@@ -42,7 +48,7 @@ def load_model(pretrained: str, architecture: str | None) -> tuple[DiffusionMode
 def _load_scheduler(pretrained: str) -> DDPMScheduler:
     path = Path(pretrained).expanduser()
     if path.is_file() or (path.is_dir() and not (path / 'scheduler').is_dir()):
-        return DDPMScheduler(**NOISE_SCHEDULE, clip_sample=False)
+        return DDPMScheduler(**_SCHEDULE)
     try:
         config = DDPMScheduler.load_config(pretrained, subfolder='scheduler')
     except OSError as error:
@@ -54,7 +60,7 @@ def _load_scheduler(pretrained: str) -> DDPMScheduler:
 
 
 def encode_images(vae: nn.Module, images: Tensor, noise: Tensor) -> Tensor:
-    """Return scaled latents drawn from the posterior.
+    """Scaled latents drawn from the posterior.
 
     Args:
         vae (AutoencoderKL): In float32.
@@ -76,7 +82,7 @@ def denoising_losses(
     timesteps: Tensor,
     prompts: Tensor,
 ) -> Tensor:
-    """Return the mean squared error of the noise prediction (paper, Sec. 3), (N,).
+    """Mean squared error of the noise prediction (paper, Sec. 3), of each latent: (N,).
 
     Args:
         unet (UNet2DConditionModel): epsilon_theta.
@@ -101,7 +107,7 @@ def denoising_losses(
 
 
 @torch.no_grad()
-def sample_images(
+def sample_pictures(
     model: DiffusionModel,
     scheduler: DDPMScheduler,
     encoder: TextEncoder,
@@ -111,14 +117,14 @@ def sample_images(
     steps: int,
     guidance: float,
 ) -> list[Image.Image]:
-    """Return images by DDIM with classifier-free guidance, one per prompt and seed.
+    """Pictures by DDIM with classifier-free guidance, one of each prompt and seed.
 
     Args:
-        model (DiffusionModel): The U-Net and the autoencoder, whose decoder makes the images.
+        model (DiffusionModel): The U-Net and the autoencoder, whose decoder makes the pictures.
         scheduler (DDPMScheduler): The noise schedule.
         encoder (TextEncoder): Text encoder of the prompts.
         prompts (Sequence[str]): N prompts.
-        seeds (Sequence[int]): N seeds, so that an image is the same in any batch.
+        seeds (Sequence[int]): N seeds, so that a picture is the same in any batch.
         size (int): Height and width, in pixels.
         steps (int): DDIM steps.
         guidance (float): 1 for none.
@@ -139,17 +145,3 @@ def sample_images(
         text, null = predicted.float().chunk(2)
         latents = ddim.step(null + guidance * (text - null), timestep, latents).prev_sample
     return to_images(vae.decode(latents / vae.config.scaling_factor).sample)
-
-
-def to_images(images: Tensor) -> list[Image.Image]:
-    """Return RGB images, [0, 255], of (N, 3, H, W) in [-1, 1]; other values are clipped."""
-    scaled = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
-    return [Image.fromarray(image.permute(1, 2, 0).cpu().numpy()) for image in scaled]
-
-
-def noise_generator(seed: int, number: int) -> torch.Generator:
-    """Return the generator of one draw of noise: a function of the run's seed and its number.
-
-    A continued run then draws what an uninterrupted one would have drawn.
-    """
-    return torch.Generator().manual_seed(seed * _SEED_STRIDE + number)

@@ -6,16 +6,10 @@ block's number depends on how many layers the blocks before it have.
 """
 
 import re
-from collections.abc import Iterable
+from typing import Dict, Iterable, List, Tuple
 
 from torch import Tensor
 
-# What the keys of each component begin with in the CompVis layout.
-PREFIXES = {
-    'unet': 'model.diffusion_model.',
-    'vae': 'first_stage_model.',
-    'text_encoder': 'cond_stage_model.transformer.',
-}
 _UNET_ENDS = {
     'time_embedding.linear_1': 'time_embed.0',
     'time_embedding.linear_2': 'time_embed.2',
@@ -48,28 +42,14 @@ _UNET_LAYER = re.compile(r'(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 _VAE_LAYER = re.compile(r'(encoder|decoder)\.(?:down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 
 
-def compvis_names(component: str, keys: Iterable[str]) -> dict[str, str]:
-    """Return the full CompVis names of the tensors of one component.
-
-    Args:
-        component (str): 'unet', 'vae' or 'text_encoder'.
-        keys (Iterable[str]): All keys of the component in diffusers or transformers.
-
-    Returns:
-        dict[str, str]: diffusers' key to the CompVis key with its prefix.
-    """
-    rename = dict(unet=unet_keys, vae=vae_keys, text_encoder=text_keys)[component]
-    return {key: PREFIXES[component] + name for key, name in rename(keys).items()}
-
-
-def unet_keys(keys: Iterable[str]) -> dict[str, str]:
-    """Return the CompVis names of a U-Net's tensors, after ``model.diffusion_model.``.
+def unet_keys(keys: Iterable[str]) -> Dict[str, str]:
+    """CompVis names of a U-Net's tensors, after ``model.diffusion_model.``.
 
     Args:
         keys (Iterable[str]): All keys of a ``UNet2DConditionModel`` of Stable Diffusion's kind.
 
     Returns:
-        dict[str, str]: diffusers' key to the CompVis key.
+        Dict[str, str]: diffusers' key to the CompVis key.
 
     Raises:
         ValueError: If a key has no counterpart.
@@ -82,7 +62,7 @@ def unet_keys(keys: Iterable[str]) -> dict[str, str]:
     return {key: _unet_key(key, depth, with_attention) for key in keys}
 
 
-def _parse(keys: Iterable[str], pattern: re.Pattern) -> list[tuple[str, int, str, int]]:
+def _parse(keys: Iterable[str], pattern: re.Pattern) -> List[Tuple[str, int, str, int]]:
     matches = (pattern.fullmatch(key) for key in keys)
     return [(m[1], int(m[2]), m[3], int(m[4])) for m in matches if m]
 
@@ -116,14 +96,14 @@ def _unet_resnet(rest: str) -> str:
     return f'{_UNET_RESNET[name]}.{parameter}'
 
 
-def vae_keys(keys: Iterable[str]) -> dict[str, str]:
-    """Return the CompVis names of an autoencoder's tensors, after ``first_stage_model.``.
+def vae_keys(keys: Iterable[str]) -> Dict[str, str]:
+    """CompVis names of an autoencoder's tensors, after ``first_stage_model.``.
 
     Args:
         keys (Iterable[str]): All keys of an ``AutoencoderKL``, or those of its encoder alone.
 
     Returns:
-        dict[str, str]: diffusers' key to the CompVis key.
+        Dict[str, str]: diffusers' key to the CompVis key.
     """
     keys = list(keys)
     up_blocks = [block for half, block, *_ in _parse(keys, _VAE_LAYER) if half == 'decoder']
@@ -146,20 +126,20 @@ def _vae_key(key: str, last: int) -> str:
     return key.replace('conv_norm_out.', 'norm_out.')
 
 
-def text_keys(keys: Iterable[str]) -> dict[str, str]:
-    """Return the CompVis names of a CLIP text model's tensors, without the prefix.
+def text_keys(keys: Iterable[str]) -> Dict[str, str]:
+    """CompVis names of a CLIP text model's tensors, after ``cond_stage_model.transformer.``.
 
     Args:
         keys (Iterable[str]): Keys of a ``CLIPTextModel``.
 
     Returns:
-        dict[str, str]: Key of transformers >= 5.6 to that of the versions before.
+        Dict[str, str]: Key of transformers >= 5.6 to that of the versions before.
     """
     return {key: f'text_model.{key}' for key in keys}
 
 
 def fit_pointwise(tensor: Tensor, ndim: int) -> Tensor:
-    """Return a 1x1 convolution's kernel as a linear layer's matrix, or the reverse.
+    """A 1x1 convolution's kernel as a linear layer's matrix, or the other way round.
 
     The autoencoder's attention has the former in CompVis and the latter in diffusers.
 
