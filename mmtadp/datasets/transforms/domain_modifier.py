@@ -6,7 +6,7 @@ import re
 from mmcv.transforms import BaseTransform
 
 from mmtadp.registry import TRANSFORMS, register_module
-from mmtadp.utils.learned_embeds import read_learned_token
+from mmtadp.utils.learned_tokens import read_learned_token
 
 _CAPTION, _TOKEN = '{caption}', '{token}'
 
@@ -36,7 +36,7 @@ class DomainModifier(BaseTransform):
             where the learned token goes if there is one, and no other braces. Defaults to
             ``'{caption}'``.
         learned_embeds (str | PathLike, optional): Textual inversion file of the token, of which
-            the name is read; see :func:`mmtadp.utils.learned_embeds.read_learned_token`.
+            the name is read; see :func:`mmtadp.utils.learned_tokens.read_learned_token`.
 
     Attributes:
         token (str, optional): The learned token.

@@ -132,7 +132,7 @@ class CaptionerStage(Stage):
         )
 
     @torch.no_grad()
-    def show(self, path: Path) -> None:
+    def draw_samples(self, path: Path) -> None:
         """Captions of held-out scenes, beside the true ones, in a text file."""
         lines = []
         for domain in self.pictures:

@@ -6,7 +6,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmtadp.personalization.images import grid, to_images
+from mmtadp.models.diffusion.denoising import to_images
+from mmtadp.personalization.images import grid
 from mmtadp.utils.atomic_files import write_file
 
 from .scenes import HELD_OUT, ScenePictures, draw_picture
@@ -71,7 +72,7 @@ class Autoencoder(Stage):
         return dict(l1=F.l1_loss(decoded, images), kl=_KL_WEIGHT * posterior.kl().mean())
 
     @torch.no_grad()
-    def show(self, path) -> None:
+    def draw_samples(self, path) -> None:
         """Held-out pictures, and below each what comes back."""
         images = held_out_pictures(_NUM_SHOWN, self.pictures.size).to(self.device)
         vae = self.average.module

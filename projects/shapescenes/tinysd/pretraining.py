@@ -119,7 +119,7 @@ def pretrain(settings: PretrainingSettings) -> Path:
     # Where it was made is of no account to others.
     del made['out']
     write_pipeline(denoiser.result(), out / 'tinysd', made)
-    denoiser.show(out / 'tinysd' / 'samples.png')
+    denoiser.draw_samples(out / 'tinysd' / 'samples.png')
     return out / 'tinysd'
 
 
