@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import torch
 
-from mmtadp.models.diffusion import TextEncoder, add_learned_tokens, read_learned_tokens
-from mmtadp.models.diffusion.unet import load_unet
+from mmtadp.models.diffusion import TextEncoder
+from mmtadp.models.diffusion.denoising import denoising_losses, encode_images
+from mmtadp.models.diffusion.loading import load_unet_weights
+from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
 from mmtadp.utils.resumable import RunError
+from mmtadp.utils.seeding import numbered_generator
 
-from .diffusion import denoising_losses, encode_images, load_model
+from .concept import load_model
 from .images import ImagePool
 
 
@@ -65,7 +68,7 @@ def compare_prompts(
     model, scheduler = load_model(pretrained, architecture)
     try:
         if unet is not None:
-            load_unet(model.unet, unet)
+            load_unet_weights(model.unet, unet)
         tokens = read_learned_tokens(learned_embeds)
         text_model, tokenizer, expansions = add_learned_tokens(
             model.text_model, model.tokenizer, tokens
@@ -78,7 +81,7 @@ def compare_prompts(
         module.to(device)
     rows = []
     for number in range(len(pool)):
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        generator = numbered_generator(seed, number)
         image = pool.batch([number]).to(device)
         latents = encode_images(model.vae, image, torch.zeros(1, device=device))
         noise = torch.randn(draws, *latents.shape[1:], generator=generator).to(device)

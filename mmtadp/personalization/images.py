@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from mmtadp.captioning.image_loading import UnusableImageError, open_rgb
+from mmtadp.models.diffusion.denoising import to_tensor
 from mmtadp.utils.image_sources import find_images
 from mmtadp.utils.resumable import RunError
 
@@ -85,17 +86,6 @@ class ImagePool:
             raise RunError(
                 f'{path} cannot be used: {error}. Repair it or move it out of the folder.'
             ) from None
-
-
-def to_tensor(image: Image.Image) -> Tensor:
-    """RGB, [0, 255] -> (3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1)
-
-
-def to_images(images: Tensor) -> list[Image.Image]:
-    """(N, 3, H, W) in [-1, 1], clipped -> RGB, [0, 255]."""
-    scaled = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
-    return [Image.fromarray(image.permute(1, 2, 0).cpu().numpy()) for image in scaled]
 
 
 def grid(images: Sequence[Image.Image], columns: int) -> Image.Image:

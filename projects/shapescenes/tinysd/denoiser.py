@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from mmtadp.models.diffusion import DiffusionModel, TextEncoder
-from mmtadp.personalization.diffusion import denoising_losses, sample_pictures
+from mmtadp.models.diffusion.denoising import denoising_losses, sample_images
 from mmtadp.personalization.images import grid
 from mmtadp.utils.atomic_files import write_file
 from projects.shapescenes.generator.scene import RandomStream
@@ -118,14 +118,14 @@ class Denoiser(Stage):
         return dict(loss=losses.mean())
 
     @torch.no_grad()
-    def show(self, path: Path) -> None:
+    def draw_samples(self, path: Path) -> None:
         """Write a row of generated images for each of some prompts."""
         model = self.result()
         encoder = TextEncoder(model.text_model, self.tokenizer, cache_size=0)
         size = self.latents.shape[-1] * 2 ** (len(self.vae.config.block_out_channels) - 1)
         prompts = [prompt for prompt in _SHOWN_PROMPTS for _ in range(_COLUMNS)]
         seeds = list(range(_COLUMNS)) * len(_SHOWN_PROMPTS)
-        pictures = sample_pictures(
+        pictures = sample_images(
             model, self.scheduler, encoder, prompts, seeds, size, _DDIM_STEPS, _GUIDANCE
         )
         write_file(path, grid(pictures, _COLUMNS).save)

@@ -1,14 +1,22 @@
-"""Names of a diffusion model's tensors in diffusers and in the CompVis layout.
+"""Map a diffusion model's tensor names from diffusers to the CompVis layout.
 
-CompVis numbers the blocks of a U-Net through, diffusers groups them by resolution; and the two
-name the layers within a block differently. Each function maps all of a model's keys at once, as a
-block's number depends on how many layers the blocks before it have.
+CompVis numbers the blocks of a U-Net consecutively, diffusers groups them by resolution, and the
+two name the layers of a block differently. Each function maps all keys of a model at once, because
+the number of a block depends on how many layers the blocks before it have. Loading and saving use
+the same map.
 """
 
 import re
-from typing import Dict, Iterable, List, Tuple
+from collections.abc import Container, Iterable
 
 from torch import Tensor
+
+# Prefix of each component's keys in the CompVis layout.
+PREFIXES = {
+    'unet': 'model.diffusion_model.',
+    'vae': 'first_stage_model.',
+    'text_encoder': 'cond_stage_model.transformer.',
+}
 
 _UNET_ENDS = {
     'time_embedding.linear_1': 'time_embed.0',
@@ -42,14 +50,37 @@ _UNET_LAYER = re.compile(r'(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 _VAE_LAYER = re.compile(r'(encoder|decoder)\.(?:down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 
 
-def unet_keys(keys: Iterable[str]) -> Dict[str, str]:
-    """CompVis names of a U-Net's tensors, after ``model.diffusion_model.``.
+def component_names(
+    component: str, keys: Iterable[str], checkpoint: Container[str] | None = None
+) -> dict[str, str]:
+    """Return the names of a component's tensors in a CompVis checkpoint, with their prefix.
+
+    Args:
+        component (str): A key of :data:`PREFIXES`.
+        keys (Iterable[str]): All keys of the component in diffusers or transformers.
+        checkpoint (Container[str], optional): Keys of the checkpoint. Some checkpoints name the
+            text encoder's tensors as transformers >= 5.6 does; this is read from the keys.
+
+    Returns:
+        dict[str, str]: diffusers' key to the CompVis key.
+    """
+    functions = dict(unet=unet_keys, vae=vae_keys, text_encoder=text_keys)
+    prefix = PREFIXES[component]
+    keys = list(keys)
+    is_text = component == 'text_encoder' and checkpoint is not None
+    if is_text and all(prefix + key in checkpoint for key in keys):
+        return {key: prefix + key for key in keys}
+    return {key: prefix + name for key, name in functions[component](keys).items()}
+
+
+def unet_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Return the CompVis names of a U-Net's tensors, without their prefix.
 
     Args:
         keys (Iterable[str]): All keys of a ``UNet2DConditionModel`` of Stable Diffusion's kind.
 
     Returns:
-        Dict[str, str]: diffusers' key to the CompVis key.
+        dict[str, str]: diffusers' key to the CompVis key.
 
     Raises:
         ValueError: If a key has no counterpart.
@@ -62,7 +93,7 @@ def unet_keys(keys: Iterable[str]) -> Dict[str, str]:
     return {key: _unet_key(key, depth, with_attention) for key in keys}
 
 
-def _parse(keys: Iterable[str], pattern: re.Pattern) -> List[Tuple[str, int, str, int]]:
+def _parse(keys: Iterable[str], pattern: re.Pattern) -> list[tuple[str, int, str, int]]:
     matches = (pattern.fullmatch(key) for key in keys)
     return [(m[1], int(m[2]), m[3], int(m[4])) for m in matches if m]
 
@@ -96,14 +127,14 @@ def _unet_resnet(rest: str) -> str:
     return f'{_UNET_RESNET[name]}.{parameter}'
 
 
-def vae_keys(keys: Iterable[str]) -> Dict[str, str]:
-    """CompVis names of an autoencoder's tensors, after ``first_stage_model.``.
+def vae_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Return the CompVis names of an autoencoder's tensors, without their prefix.
 
     Args:
         keys (Iterable[str]): All keys of an ``AutoencoderKL``, or those of its encoder alone.
 
     Returns:
-        Dict[str, str]: diffusers' key to the CompVis key.
+        dict[str, str]: diffusers' key to the CompVis key.
     """
     keys = list(keys)
     up_blocks = [block for half, block, *_ in _parse(keys, _VAE_LAYER) if half == 'decoder']
@@ -126,26 +157,26 @@ def _vae_key(key: str, last: int) -> str:
     return key.replace('conv_norm_out.', 'norm_out.')
 
 
-def text_keys(keys: Iterable[str]) -> Dict[str, str]:
-    """CompVis names of a CLIP text model's tensors, after ``cond_stage_model.transformer.``.
+def text_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Return the CompVis names of a CLIP text model's tensors, without their prefix.
 
     Args:
         keys (Iterable[str]): Keys of a ``CLIPTextModel``.
 
     Returns:
-        Dict[str, str]: Key of transformers >= 5.6 to that of the versions before.
+        dict[str, str]: Key of transformers >= 5.6 to that of the versions before.
     """
     return {key: f'text_model.{key}' for key in keys}
 
 
 def fit_pointwise(tensor: Tensor, ndim: int) -> Tensor:
-    """A 1x1 convolution's kernel as a linear layer's matrix, or the other way round.
+    """Return a 1x1 convolution's kernel as a linear layer's matrix, or the reverse.
 
-    The autoencoder's attention has the former in CompVis and the latter in diffusers.
+    The autoencoder's attention has kernels in CompVis and matrices in diffusers.
 
     Args:
         tensor (Tensor): (C, D, 1, 1) or (C, D); others are returned as they are.
-        ndim (int): 2 or 4, the wanted one.
+        ndim (int): The wanted number of dimensions, 2 or 4.
     """
     if tensor.ndim == 4 and ndim == 2 and tensor.shape[2:] == (1, 1):
         return tensor[:, :, 0, 0]

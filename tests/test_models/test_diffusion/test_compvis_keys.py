@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from mmtadp.converters.compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
 from mmtadp.models.diffusion import load_diffusion_model, no_pretrained_weights
+from mmtadp.models.diffusion.compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
 
 
 def test_names_at_full_size():
