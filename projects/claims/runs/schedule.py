@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmtadp.utils.resumable import noted_signals
+from mmtadp.utils.resumable import defer_signals
 
 from .claims_settings import ClaimsSettings
 from .configuration import folder_of
@@ -94,7 +94,7 @@ def run_all(
     """
     waiting, children = list(runs), []
     outcome, started = Outcome(0, [], None), time.monotonic()
-    with noted_signals() as asked:
+    with defer_signals() as asked:
         try:
             while (waiting or children) and not asked:
                 _drop_orphans(waiting, outcome, say)

@@ -71,7 +71,7 @@ class CaptionerStage(Stage):
         )
 
     @torch.no_grad()
-    def show(self, path: Path) -> None:
+    def draw_samples(self, path: Path) -> None:
         """Write captions of held-out scenes to a text file."""
         lines = []
         for domain in self.images:

@@ -72,7 +72,7 @@ class Autoencoder(Stage):
         return dict(l1=F.l1_loss(decoded, images), kl=_KL_WEIGHT * posterior.kl().mean())
 
     @torch.no_grad()
-    def show(self, path) -> None:
+    def draw_samples(self, path) -> None:
         """Write held-out images, and their reconstructions below them."""
         images = held_out_images(_NUM_SHOWN, self.images.size).to(self.device)
         vae = self.average.module

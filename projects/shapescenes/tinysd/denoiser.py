@@ -118,7 +118,7 @@ class Denoiser(Stage):
         return dict(loss=losses.mean())
 
     @torch.no_grad()
-    def show(self, path: Path) -> None:
+    def draw_samples(self, path: Path) -> None:
         """Write a row of generated images for each of some prompts."""
         model = self.result()
         encoder = TextEncoder(model.text_model, self.tokenizer, cache_size=0)

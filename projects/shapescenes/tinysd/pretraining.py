@@ -70,7 +70,7 @@ def pretrain(settings: PretrainingSettings) -> Path:
     made = dataclasses.asdict(settings)
     del made['out']
     write_pipeline(denoiser.result(), out / 'tinysd', made)
-    denoiser.show(out / 'tinysd' / 'samples.png')
+    denoiser.draw_samples(out / 'tinysd' / 'samples.png')
     return out / 'tinysd'
 
 

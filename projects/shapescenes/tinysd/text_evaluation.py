@@ -10,12 +10,9 @@ from torch.nn import functional as F
 from mmtadp.apis.attention import word_tokens
 from mmtadp.models import TADPUNetBackbone
 from mmtadp.models.diffusion import TextEncoder
-from mmtadp.models.diffusion.denoising import (
-    denoising_losses,
-    encode_images,
-    load_model,
-    noise_generator,
-)
+from mmtadp.models.diffusion.denoising import denoising_losses, encode_images
+from mmtadp.personalization.concept import load_model
+from mmtadp.utils.seeding import numbered_generator
 from projects.shapescenes.generator import CLASSES, render_scene, scene_captions
 
 from .autoencoder_stage import to_tensor
@@ -94,7 +91,7 @@ def caption_losses(
             )
         )
         for seed in range(seeds):
-            generator = noise_generator(seed, start)
+            generator = numbered_generator(seed, start)
             for draw in range(draws):
                 part = scheduler.config.num_train_timesteps / draws
                 timesteps = ((draw + torch.rand(len(rows), generator=generator)) * part).long()

@@ -10,12 +10,8 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from mmtadp.models import CaptionPrompt, TADPUNetBackbone, no_pretrained_weights
-from mmtadp.models.diffusion import (
-    TextEncoder,
-    add_learned_tokens,
-    load_diffusion_model,
-    read_learned_tokens,
-)
+from mmtadp.models.diffusion import TextEncoder, load_diffusion_model
+from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
 from tests.utils.seeded_weights import seed_weights, seeded_image, seeded_values
 from tests.utils.tiny_model import TEXT_ENCODER, WIDTH, tiny_diffusion_model
 
@@ -141,7 +137,7 @@ def test_copies_and_pickles(encoder):
 def test_each_distinct_caption_is_encoded_once(encoder):
     encoder(CAPTIONS[:2])
     encoder(CAPTIONS[:3])
-    assert encoder.num_encoded == 3
+    assert len(encoder.cache) == 3
 
 
 def test_truncation_counts_every_vector(encoder):

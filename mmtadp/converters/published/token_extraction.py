@@ -1,31 +1,32 @@
 """Learned tokens that a checkpoint's text encoder has in its table."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 from safetensors.torch import save_file
 
 from mmtadp.models.diffusion import clip_tokenizer
 from mmtadp.utils.atomic_files import write_file
+from mmtadp.utils.tensor_files import WeightsFile
 
-from ..checkpoint_file import CheckpointError, CheckpointFile, check_free
-from ..ledger import Ledger
+from ..checkpoint_file import CheckpointError, check_free
+from ..tensor_tracker import TensorTracker
 from .layouts import find_layout
 
 _TABLE = 'text_model.embeddings.token_embedding.weight'
 
 
 def extract_learned_tokens(
-    file: CheckpointFile, names: Sequence[str], target: Path, overwrite: bool = False
-) -> List[Path]:
+    file: WeightsFile, names: Sequence[str], target: Path, overwrite: bool = False
+) -> list[Path]:
     """Writes the tokens that textual inversion added to a checkpoint's vocabulary as files.
 
     The published code appends the rows of such tokens to CLIP's table and does not write down
     what they are called.
 
     Args:
-        file (CheckpointFile): The checkpoint.
+        file (WeightsFile): The checkpoint.
         names (Sequence[str]): Their names in captions, such as '<night>', in order.
         target (Path): Where the converted checkpoint will be; the files are beside it.
         overwrite (bool): Replace what is there.
@@ -36,7 +37,7 @@ def extract_learned_tokens(
     Raises:
         CheckpointError: If the table has not as many rows more than CLIP's.
     """
-    layout = find_layout(Ledger(file, ''), backbone_only=True)
+    layout = find_layout(TensorTracker(file, ''), backbone_only=True)
     table = file.tensors.get(layout.text + _TABLE)
     known = len(clip_tokenizer())
     extra = 0 if table is None else len(table) - known

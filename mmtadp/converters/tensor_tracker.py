@@ -1,13 +1,15 @@
-"""Where each tensor of a checkpoint goes."""
+"""Track where each tensor of a checkpoint goes."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Set
 
 import torch
 from torch import Tensor
 
-from .checkpoint_file import CheckpointError, CheckpointFile
+from mmtadp.utils.tensor_files import WeightsFile
+
+from .checkpoint_file import CheckpointError
 
 
 @dataclass
@@ -27,75 +29,75 @@ class Row:
 
 @dataclass
 class Report:
-    """What became of a checkpoint's tensors.
+    """The destination of each tensor of a checkpoint.
 
     Attributes:
         taken (Dict[str, Row]): By part of the model.
         dropped (Dict[str, Row]): By reason.
-        beside (Dict[str, int]): Entries beside the weights, with their number of tensors.
-        notes (List[str]): What else there is to say of single tensors.
+        other_entries (Dict[str, int]): Entries that are not weights, with their number of tensors.
+        notes (List[str]): Remarks on single tensors.
     """
 
-    taken: Dict[str, Row] = field(default_factory=dict)
-    dropped: Dict[str, Row] = field(default_factory=dict)
-    beside: Dict[str, int] = field(default_factory=dict)
-    notes: List[str] = field(default_factory=list)
+    taken: dict[str, Row] = field(default_factory=dict)
+    dropped: dict[str, Row] = field(default_factory=dict)
+    other_entries: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def num_taken(self) -> int:
-        """Number of tensors of the source that are in the target."""
+        """Return the number of tensors that are in the target."""
         return sum(row.count for row in self.taken.values())
 
     @property
     def num_dropped(self) -> int:
-        """Number of tensors of the source that are not, on purpose."""
+        """Return the number of tensors that were left out on purpose."""
         return sum(row.count for row in self.dropped.values())
 
     def count_taken(self, part: str, example: str) -> None:
-        """Counts one tensor of a part as taken."""
+        """Count one tensor of a part as taken."""
         self.taken.setdefault(part, Row(part, example=example)).count += 1
 
     def count_dropped(self, reason: str, example: str) -> None:
-        """Counts one tensor as dropped."""
+        """Count one tensor as dropped."""
         self.dropped.setdefault(reason, Row(reason, example=example)).count += 1
 
-    def lines(self) -> List[str]:
-        """The report as text."""
+    def lines(self) -> list[str]:
+        """Return the report as text."""
         rows = [f'taken: {self.num_taken} tensors']
         rows += [f'  {row.count:5d}  {row.what}: {row.example}' for row in self.taken.values()]
         rows.append(f'dropped on purpose: {self.num_dropped} tensors')
         rows += [f'  {row.count:5d}  {row.what}: {row.example}' for row in self.dropped.values()]
-        if self.beside:
-            beside = ', '.join(f'{name} ({count})' for name, count in self.beside.items())
-            rows.append(f'not weights, left behind: {beside}')
+        if self.other_entries:
+            others = ', '.join(f'{name} ({count})' for name, count in self.other_entries.items())
+            rows.append(f'not weights, left out: {others}')
         return rows + self.notes
 
 
-class Ledger:
-    """Gives out a checkpoint's tensors and remembers what became of each.
+class TensorTracker:
+    """Hand out a checkpoint's tensors and record the destination of each.
 
     Args:
-        file (CheckpointFile): The checkpoint.
-        advice (str): What to do if it does not fit, for messages.
+        file (WeightsFile): The checkpoint.
+        advice (str): The way out if it does not fit, for messages.
     """
 
-    def __init__(self, file: CheckpointFile, advice: str) -> None:
+    def __init__(self, file: WeightsFile, advice: str) -> None:
         self.advice = advice
         self.path = file.path
         self.tensors = file.tensors
-        self.report = Report(beside=dict(file.beside))
-        self._done: Set[str] = set()
-        self._missing: List[str] = []
+        self.report = Report(other_entries=dict(file.other_entries))
+        self._done: set[str] = set()
+        self._missing: list[str] = []
 
     def __contains__(self, key: str) -> bool:
         return key in self.tensors
 
     def any_with(self, prefix: str) -> bool:
-        """Whether any key begins with ``prefix``."""
+        """Return whether any key begins with ``prefix``."""
         return any(key.startswith(prefix) for key in self.tensors)
 
-    def take(self, source: str, part: str, target: str) -> Optional[Tensor]:
-        """The tensor ``source``, which becomes ``target``; None if there is none.
+    def take(self, source: str, part: str, target: str) -> Tensor | None:
+        """Return the tensor ``source``, which becomes ``target``.
 
         Args:
             source (str): Key in the checkpoint.
@@ -103,7 +105,7 @@ class Ledger:
             target (str): Key in the model.
 
         Returns:
-            Tensor, optional: None is remembered, and :meth:`close` complains about all at once.
+            Tensor, optional: None if it is missing; :meth:`close` reports all missing tensors.
         """
         if source not in self.tensors:
             self._missing.append(f"'{source}' ({target})")
@@ -114,46 +116,46 @@ class Ledger:
         return self.tensors[source]
 
     def drop(self, reason: str, which: Callable[[str], bool]) -> None:
-        """Leaves out those of the remaining tensors that ``which`` says yes to."""
+        """Leave out the remaining tensors for whose key ``which`` returns True."""
         for key in self.remaining():
             if which(key):
                 self.report.count_dropped(reason, key)
                 self._done.add(key)
 
-    def drop_copies(self, copies: str, of: str) -> None:
-        """Leaves out tensors that are in the checkpoint twice.
+    def drop_copies(self, copies: str, originals: str) -> None:
+        """Leave out tensors that are in the checkpoint twice.
 
         Args:
             copies (str): Prefix of the copies.
-            of (str): Prefix of what they are copies of.
+            originals (str): Prefix of the tensors that they repeat.
 
         Raises:
-            CheckpointError: If one is no copy.
+            CheckpointError: If one is not a copy.
         """
         for key in self.remaining():
             if not key.startswith(copies):
                 continue
-            twin = of + key[len(copies) :]
+            twin = originals + key[len(copies) :]
             if twin not in self.tensors:
                 continue
             if not torch.equal(self.tensors[key], self.tensors[twin]):
                 raise CheckpointError(
                     f"{self.path}: '{key}' should be the same tensor as '{twin}', and is not. The "
-                    'file is not what the published implementation writes.'
+                    'published implementation does not write such files.'
                 )
-            self.report.count_dropped(f'second copy of {of}*, equal', key)
+            self.report.count_dropped(f'second copy of {originals}*, equal', key)
             self._done.add(key)
 
-    def remaining(self) -> List[str]:
-        """Keys that nothing has become of yet."""
+    def remaining(self) -> list[str]:
+        """Return the keys that were neither taken nor dropped yet."""
         return [key for key in self.tensors if key not in self._done]
 
     def close(self) -> Report:
-        """The report, once everything is accounted for.
+        """Return the report, once every tensor is accounted for.
 
         Raises:
-            CheckpointError: If a tensor that the model needs is not there, or one that is there
-                was neither taken nor dropped.
+            CheckpointError: If a tensor that the model needs is missing, or a tensor of the
+                checkpoint was neither taken nor dropped.
         """
         if self._missing:
             raise CheckpointError(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmtadp.utils.learned_embeds import LearnedEmbedsError, read_learned_token
+from mmtadp.utils.learned_tokens import LearnedEmbedsError, read_learned_token
 from mmtadp.utils.tensor_files import TensorFileError
 
 VECTORS = torch.linspace(-1, 1, 12).reshape(3, 4)
