@@ -7,8 +7,9 @@ import pytest
 
 from projects.claims.report.paper import CLAIMS
 from projects.claims.report.report import write_report
+from projects.claims.report.statistics import figure
 from projects.claims.runs.results_file import ResultsFile
-from projects.claims.tests.synthetic import make_rows
+from projects.claims.tests.synthetic import make_row, make_rows
 
 _SCORES = {
     'scenes': 400,
@@ -91,11 +92,24 @@ def test_same_results_same_bytes(page):
     assert {file: file.read_bytes() for file in files} == files
 
 
-def test_pictures_are_named_and_drawn(page):
+def test_plots_show_the_results(page, tmp_path):
     names = re.findall(r'!\[.*?\]\((.*?)\)', page.read_text())
     assert len(names) == 7
+    changed = [
+        make_row(
+            row['config'],
+            row['seed'],
+            1.3 * figure(row),
+            labelled=row['labelled'],
+            blur=row['blur'],
+        )
+        for row in make_rows().values()
+    ]
+    other = tmp_path / 'other' / 'claims.md'
+    write_report({row['key']: row for row in changed}, other, tmp_path / 'other' / 'raw.jsonl')
     for name in names:
-        assert cv2.imread(str(page.parent / name)).std() > 10
+        first, second = (cv2.imread(str(folder / name)) for folder in (page.parent, other.parent))
+        assert first.shape == second.shape and (first != second).any()
 
 
 def test_no_results(tmp_path):
