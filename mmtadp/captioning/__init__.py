@@ -1,22 +1,23 @@
 """Run an image-to-text model over images; a run may be interrupted and continued."""
 
 from .captioner import DEFAULT_MODEL, DTYPES, Captioner, Decoding
-from .local_engine import LocalEngine
-from .plan import Plan, Task
+from .captioning_run import CaptioningSummary, run_task
+from .local_engine import Engine, LocalEngine
 from .processes import Processes
 from .ray_engine import RayEngine
-from .run import Summary, run_task
+from .task import Plan, Task
 
 __all__ = [
     'DEFAULT_MODEL',
     'DTYPES',
     'Captioner',
+    'CaptioningSummary',
     'Decoding',
+    'Engine',
     'LocalEngine',
     'Plan',
     'Processes',
     'RayEngine',
-    'Summary',
     'Task',
     'run_task',
 ]

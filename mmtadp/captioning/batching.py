@@ -1,4 +1,4 @@
-"""Batches as large as memory allows."""
+"""Run batches as large as memory allows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -7,19 +7,19 @@ import torch
 
 from mmtadp.utils.resumable import RunError
 
-# How others than torch.OutOfMemoryError say it: the CPU allocator, cuBLAS, cuDNN.
+# Messages of errors other than torch.OutOfMemoryError: of the CPU allocator, cuBLAS, cuDNN.
 _MESSAGES = ('out of memory', "can't allocate memory", 'ALLOC_FAILED', 'not enough memory')
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+    """Return whether an error means that memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(part in str(error) for part in _MESSAGES)
 
 
 class AdaptiveBatches:
-    """Runs a function on parts of a batch, halving them whenever memory runs out.
+    """Run a function on parts of a batch, and halve them whenever memory runs out.
 
     The size that worked is kept for all later batches.
 
@@ -27,8 +27,8 @@ class AdaptiveBatches:
         size (int): The first size to try.
 
     Attributes:
-        size (int): The largest size that is tried next.
-        reductions (int): How often it was halved.
+        size (int): The size to try next.
+        reductions (int): How often the size was halved.
     """
 
     def __init__(self, size: int):
@@ -40,7 +40,7 @@ class AdaptiveBatches:
     def run(
         self, function: Callable[[Sequence[Any]], list[Any]], items: Sequence[Any]
     ) -> Iterator[tuple[Sequence[Any], list[Any]]]:
-        """Applies a function to items.
+        """Apply a function to items.
 
         Args:
             function (Callable): From some items to as many results.
@@ -76,7 +76,7 @@ class AdaptiveBatches:
                     'bf16 or int8, fewer beams or fewer new tokens, or a smaller model. '
                     f'({str(error).splitlines()[0]})'
                 ) from error
-        # Only here is the error gone, and with its traceback the tensors of the failed attempt.
+        # Only here are the error, its traceback and the tensors of the failed attempt released.
         return None
 
     def _reduce(self, failed: int) -> None:

@@ -1,4 +1,4 @@
-"""An image-to-text model of transformers that captions batches of prepared images."""
+"""Caption batches of prepared images with an image-to-text model of transformers."""
 
 import importlib.util
 import os
@@ -18,14 +18,14 @@ from .model_inputs import PixelInputs, PromptedInputs, load_inputs
 DEFAULT_MODEL = 'Salesforce/blip2-opt-2.7b'
 DTYPES = {'fp16': torch.float16, 'bf16': torch.bfloat16, 'fp32': torch.float32}
 INT8_PACKAGES = ('accelerate', 'bitsandbytes')
-# A caption of fewer new tokens than this was empty: what the second try asks for at least.
+# The fallback search for an empty caption asks for at least this many new tokens.
 RETRY_MIN_NEW_TOKENS = 5
 RETRY_BEAMS = 5
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a caption is searched for.
+    """The search for a caption.
 
     Attributes:
         min_new_tokens (int): The paper's 0, 20 or 40.
@@ -46,8 +46,8 @@ class Decoding:
         if self.num_beams < 1:
             raise RunError(f'num_beams={self.num_beams}: expected 1 (greedy) or more')
 
-    def other(self) -> 'Decoding':
-        """The search to try for an image whose caption came out empty."""
+    def fallback(self) -> 'Decoding':
+        """Return the search for an image whose caption is empty."""
         return replace(
             self,
             min_new_tokens=min(
@@ -58,12 +58,12 @@ class Decoding:
 
 
 class Captioner:
-    """A model, how its inputs are made, and how its captions are searched for.
+    """An image-to-text model with its tokenizer, its inputs and its search.
 
     Args:
         model (nn.Module): With ``generate``, on its device.
         tokenizer: Decodes what the model generates.
-        inputs (PixelInputs | PromptedInputs): Makes its arguments.
+        inputs (PixelInputs | PromptedInputs): Makes the model's arguments.
         decoding (Decoding): The search.
         commit (str, optional): The revision of the weights that a hub id resolved to.
 
@@ -96,23 +96,23 @@ class Captioner:
         device: str = 'cpu',
         prompt: str | None = None,
     ) -> 'Captioner':
-        """Loads a model of the hub or of a folder.
+        """Load a model from the hub or from a folder.
 
         Args:
             model (str): Hub id or folder of an image-to-text model.
             decoding (Decoding): The search.
             revision (str, optional): Branch, tag or commit of a hub id.
             dtype (str): 'fp32', 'fp16', 'bf16', or 'int8' (weights in 8 bits, with bitsandbytes).
-            device (str): Where to run, such as 'cuda:0'.
-            prompt (str, optional): Text that goes with each image. See
+            device (str): Where the model runs, such as 'cuda:0'.
+            prompt (str, optional): Text that the model reads with each image. See
                 :func:`~.model_inputs.load_inputs`.
 
         Returns:
             Captioner: In eval mode.
 
         Raises:
-            RunError: If it cannot be found or fetched, is no image-to-text model, lacks
-                weights, or a package is missing.
+            RunError: If the model cannot be found or downloaded, is not an image-to-text model or
+                lacks weights, or if a package is missing.
         """
         source = dict(revision=revision) if revision else {}
         kwargs = _precision(dtype, device)
@@ -135,14 +135,14 @@ class Captioner:
         return cls(network, tokenizer, inputs, decoding, getattr(config, '_commit_hash', None))
 
     def caption(self, images: Sequence[Any], decoding: Decoding | None = None) -> list[str]:
-        """Captions a batch.
+        """Caption a batch.
 
         Args:
             images (Sequence): As ``inputs.prepare`` returns them.
             decoding (Decoding, optional): Another search than the captioner's own.
 
         Returns:
-            list[str]: One caption per image, of one line, whole, without white space at its ends.
+            list[str]: One caption per image, in one line, without white space at its ends.
         """
         start = time.perf_counter()
         decoding = decoding or self.decoding
@@ -167,7 +167,7 @@ class Captioner:
         return value.to(self.model.device)
 
     def _without_prompt(self, tokens: Tensor, prompt: Tensor | None) -> Tensor:
-        """Drops the prompt that decoders repeat in front of their answer."""
+        """Drop the prompt, which decoders repeat before their answer."""
         if prompt is None:
             return tokens
         length = prompt.shape[1]
@@ -199,7 +199,7 @@ def _cannot_load(model: str, revision: str | None, error: Exception) -> str:
     if os.path.isdir(model):
         return f'{name} cannot be loaded as an image-to-text model: {reason}'
     return (
-        f'{name} is no local folder and cannot be loaded from the hub ({reason}). On a machine '
-        f'with a network run `hf download {model} --local-dir DIR`, copy DIR here and say --model '
-        'DIR.'
+        f'{name} is not a local folder and cannot be loaded from the hub ({reason}). On a machine '
+        f'with a network run `hf download {model} --local-dir DIR`, copy DIR here and use '
+        '--model DIR.'
     )

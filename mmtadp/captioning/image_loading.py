@@ -1,4 +1,4 @@
-"""Images decoded by worker processes, ahead of the model."""
+"""Decode images in worker processes, ahead of the model."""
 
 import os
 import signal
@@ -16,15 +16,15 @@ DEFAULT_MAX_PIXELS = 100_000_000
 
 
 class UnusableImageError(ValueError):
-    """Raise for an image that cannot be captioned; the run lists it and goes on."""
+    """An image that cannot be captioned. It is listed and the run goes on."""
 
 
 class LoadedImage(NamedTuple):
-    """An image as its model takes it, or why there is none.
+    """A prepared image, or the reason why it cannot be used.
 
     Attributes:
         key (str): The image's key.
-        pixels (Any): What the model's inputs are made from, or None.
+        pixels (Any): The prepared image, or None.
         problem (str | None): Why the image cannot be used.
     """
 
@@ -34,22 +34,22 @@ class LoadedImage(NamedTuple):
 
 
 def open_rgb(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
-    """Reads an image the way it is looked at: upright, 8 bits, three channels.
+    """Read an image upright, with 8 bits and three channels.
 
     Args:
         path (str): An image file.
-        max_pixels (int): More pixels than this are not decoded: a file of some kilobytes can
-            claim gigabytes of memory.
+        max_pixels (int): Larger images are not decoded: a file of some kilobytes can claim
+            gigabytes of memory.
 
     Returns:
-        Image: Mode RGB, rotated as its EXIF orientation says. Transparency is dropped, as in
-        mmcv's loading.
+        Image: Mode RGB, rotated by its EXIF orientation. Transparency is dropped, as in mmcv's
+        loading.
 
     Raises:
-        UnusableImageError: If it is missing, broken or too large; the message says which.
+        UnusableImageError: If it is missing, broken or too large; the message names the reason.
     """
     try:
-        with _own_limit(), Image.open(path) as image:
+        with _without_pil_limit(), Image.open(path) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise UnusableImageError(
@@ -63,14 +63,14 @@ def open_rgb(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
     except FileNotFoundError:
         raise UnusableImageError('the file does not exist') from None
     except UnidentifiedImageError:
-        raise UnusableImageError('no image, or of an unknown format') from None
-    except Exception as error:  # Decoders raise whatever comes to pass in a broken file.
+        raise UnusableImageError('not an image, or of an unknown format') from None
+    except Exception as error:  # Decoders raise any error for a broken file.
         reason = str(error).replace(repr(path), '').strip(' :')
         raise UnusableImageError(f'{type(error).__name__}: {reason}') from error
 
 
 @contextmanager
-def _own_limit() -> Iterator[None]:
+def _without_pil_limit() -> Iterator[None]:
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield
@@ -86,7 +86,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             raise UnusableImageError(f'mode {image.mode} with values beyond 16 bits')
         image = Image.fromarray((values >> 8).astype(np.uint8))
     elif image.mode == 'F':
-        raise UnusableImageError('mode F (floating point) is no photograph')
+        raise UnusableImageError('mode F (floating point) is not a photograph')
     return image.convert('RGB')
 
 
@@ -103,7 +103,7 @@ class _Images(Dataset):
 def load_image(
     key: str, path: str, prepare: Callable[[Image.Image], Any], max_pixels: int
 ) -> LoadedImage:
-    """Reads and prepares an image; what is wrong with it becomes its ``problem``."""
+    """Read and prepare an image; an error becomes its ``problem``."""
     try:
         return LoadedImage(key, prepare(open_rgb(path, max_pixels)), None)
     except UnusableImageError as error:
@@ -117,12 +117,12 @@ def load_ahead(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     workers: int = 2,
 ) -> Iterator[list[LoadedImage]]:
-    """Loads batches of images while the model is at work on earlier ones.
+    """Load batches of images while the model is at work on earlier ones.
 
     Args:
         batches (Sequence[Sequence[str]]): Keys of the images of each batch.
         paths (dict[str, str]): Key to path.
-        prepare (Callable): From an RGB image to what is kept of it; runs in the workers.
+        prepare (Callable): From an RGB image to the prepared one; runs in the workers.
         max_pixels (int): See :func:`open_rgb`.
         workers (int): Number of processes; 0 loads in this one. Each holds two batches.
 
@@ -135,25 +135,25 @@ def load_ahead(
         batch_sampler=batches,
         num_workers=processes,
         collate_fn=list,
-        worker_init_fn=_take_signals_as_a_worker,
+        worker_init_fn=_reset_signals,
         prefetch_factor=2 if processes else None,
     )
 
 
-def _take_signals_as_a_worker(worker: int) -> None:
-    # Ctrl-C reaches the whole group, and is the main process's to act on: were its workers to die
-    # by themselves, it would report that instead of the interruption. It ends them with SIGTERM,
-    # for which a handler of its own may have been inherited.
+def _reset_signals(worker: int) -> None:
+    # Ctrl-C reaches the whole process group. Only the main process acts on it: if workers died
+    # first, it would report their death instead of the interruption. It ends them with SIGTERM,
+    # for which they may have inherited its handler.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
-def explained_worker_death() -> Iterator[None]:
-    """Says what may have ended a worker process; torch reports that wherever the main one is.
+def wrap_worker_errors() -> Iterator[None]:
+    """Turn torch's error for the death of a worker process into one with a remedy.
 
     Raises:
-        RunError: If one died.
+        RunError: If a worker died.
     """
     try:
         yield
@@ -167,7 +167,7 @@ def explained_worker_death() -> Iterator[None]:
 
 
 def default_workers() -> int:
-    """As many processes as there are spare cores, at most 8."""
+    """Return the number of spare cores, at most 8."""
     if hasattr(os, 'sched_getaffinity'):
         cores = len(os.sched_getaffinity(0))
     else:

@@ -1,4 +1,4 @@
-"""Captions on the devices of this machine."""
+"""Caption batches on the devices of this machine."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,81 +6,106 @@ from typing import Any
 
 from .batching import AdaptiveBatches
 from .captioner import Captioner
-from .image_loading import LoadedImage, explained_worker_death, load_ahead
-from .journal import Progress
-from .plan import Plan, Task
+from .image_loading import LoadedImage, load_ahead
 from .processes import Processes
+from .task import Plan, Progress, Task
 
 EMPTY = 'the caption is empty'
 
 
-class LocalEngine:
-    """Captions this process's share of the batches.
+class Engine:
+    """Base of the engines, which caption the batches of a plan.
+
+    Args:
+        models (int): Number of models in the run.
+
+    Attributes:
+        name (str): Name in the provenance.
+        models (int): As given.
+        seconds (float): Time of captioning in this process, without loading the model.
+        model_seconds (float): Part of it that a model was at work.
+        batch_size (int): The size that memory allowed, or 0 if there was nothing to do.
+        commit (str | None): The revision that a hub id resolved to.
+    """
+
+    name: str
+
+    def __init__(self, models: int):
+        self.models = models
+        self.seconds = self.model_seconds = 0.0
+        self.batch_size = 0
+        self.commit: str | None = None
+
+    @property
+    def model_share(self) -> float:
+        """float: Share of the time that a model was at work."""
+        return self.model_seconds / self.seconds if self.seconds else 0.0
+
+    def provenance(self) -> dict:
+        """Return the entries for the provenance."""
+        return dict(
+            commit=self.commit,
+            engine=self.name,
+            processes=self.models,
+            batch_size=self.batch_size,
+        )
+
+    def prepare(self, task: Task, plan: Plan) -> None:
+        """Load the model.
+
+        Raises:
+            RunError: If it cannot be loaded.
+        """
+        raise NotImplementedError
+
+    def run(self, task: Task, plan: Plan) -> Iterator[Progress]:
+        """Yield the results of this process's batches, as soon as they are known."""
+        raise NotImplementedError
+
+
+class LocalEngine(Engine):
+    """Caption this process's share of the batches.
 
     Args:
         device (str): Where the model runs, such as 'cuda:0'.
-        processes (Processes): Those of the run.
-
-    Attributes:
-        name (str): What provenance calls the engine.
-        models (int): How many models the run has.
-        seconds (float): How long this process has been captioning, loading of the model left out.
-        model_seconds (float): How much of it in the model.
-        batch_size (int): The size that memory allowed, or 0 if there was nothing to do.
-        commit (str | None): The revision that a hub id resolved to.
+        processes (Processes): The processes of the run.
     """
 
     name = 'local'
 
     def __init__(self, device: str, processes: Processes):
+        super().__init__(models=processes.count)
         self._device = device
         self._processes = processes
-        self.models = processes.count
-        self.seconds = self.model_seconds = 0.0
-        self.batch_size = 0
-        self.commit = None
         self._captioner = None
 
-    @property
-    def model_share(self) -> float:
-        """Share of the time that the model was at work."""
-        return self.model_seconds / self.seconds if self.seconds else 0.0
-
     def prepare(self, task: Task, plan: Plan) -> None:
-        """Loads the model, if this process has a share."""
-        if self._own(plan):
+        """Load the model, if this process has a share."""
+        if self._share(plan):
             self._captioner = load_captioner(task, self._device)
             self.commit = self._captioner.commit
 
-    def run(self, task: Task, plan: Plan, record: Callable[[Progress], None]) -> None:
-        """Captions batches.
-
-        Args:
-            task (Task): What is asked for.
-            plan (Plan): What remains of it.
-            record (Callable): Is given the results of each batch.
-        """
-        captioner, own = self._captioner, self._own(plan)
-        if not own:
+    def run(self, task: Task, plan: Plan) -> Iterator[Progress]:
+        """Yield the results of this process's batches, as soon as they are known."""
+        captioner, share = self._captioner, self._share(plan)
+        if not share:
             return
         batches = AdaptiveBatches(task.batch_size)
         start = time.perf_counter()
-        with explained_worker_death():
-            for images in load_ahead(
-                own, plan.paths, captioner.inputs.prepare, task.max_pixels, task.workers
-            ):
-                for results in caption_batch(captioner, batches, images):
-                    record(results)
+        for images in load_ahead(
+            share, plan.paths, captioner.inputs.prepare, task.max_pixels, task.workers
+        ):
+            yield from caption_batch(captioner, batches, images)
         self.seconds = time.perf_counter() - start
         self.model_seconds = captioner.seconds
         self.batch_size = batches.size
 
-    def _own(self, plan: Plan) -> list[list[str]]:
-        return plan.batches_of(self._processes.rank, self._processes.count)
+    def _share(self, plan: Plan) -> list[list[str]]:
+        return plan.batches[self._processes.rank :: self._processes.count]
 
 
 def load_captioner(task: Task, device: str) -> Captioner:
-    """Loads the model of a task."""
+    """Load the model of a task."""
     return Captioner.load(
         task.model, task.decoding, task.revision, task.dtype, device, task.prompt
     )
@@ -89,14 +114,14 @@ def load_captioner(task: Task, device: str) -> Captioner:
 def caption_batch(
     captioner: Captioner, batches: AdaptiveBatches, images: Sequence[LoadedImage]
 ) -> Iterator[Progress]:
-    """Captions a batch of loaded images.
+    """Caption a batch of loaded images.
 
-    An empty caption is tried once more, with another search.
+    Images whose caption is empty are captioned once more, with the fallback search.
 
     Args:
         captioner (Captioner): The model.
-        batches (AdaptiveBatches): How many images it is given at once.
-        images (Sequence[LoadedImage]): Usable and unusable ones.
+        batches (AdaptiveBatches): Limits the number of images per call.
+        images (Sequence[LoadedImage]): Usable and unusable images.
 
     Yields:
         Progress: Captions and skipped images, as soon as they are known.
@@ -108,8 +133,8 @@ def caption_batch(
     for part, texts in batches.run(_call(captioner), usable):
         captions = _by_key(part, texts)
         empty = [image for image in part if not _has_words(captions[image.key])]
-        other = captioner.decoding.other()
-        for again, retried in batches.run(_call(captioner, other), empty):
+        fallback = captioner.decoding.fallback()
+        for again, retried in batches.run(_call(captioner, fallback), empty):
             captions.update(_by_key(again, retried))
         skipped = {key: EMPTY for key, text in captions.items() if not _has_words(text)}
         yield Progress({k: v for k, v in captions.items() if k not in skipped}, skipped)

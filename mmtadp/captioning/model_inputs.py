@@ -1,4 +1,4 @@
-"""What a captioning model takes in: pixels alone, or pixels between words."""
+"""Make the inputs of a captioning model: pixels alone, or pixels and a text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,10 @@ DEFAULT_PROMPT = 'Describe the image in one sentence.'
 
 
 class PixelInputs:
-    """For models that caption pixel values alone: BLIP, BLIP-2, GIT, encoder-decoders.
+    """Make inputs for models that read pixel values alone: BLIP, BLIP-2, GIT, encoder-decoders.
 
-    The image processor runs in the workers that decode, so what travels to the model is of one
-    small size.
+    The image processor runs in the workers that decode, so only small arrays of one size travel
+    to the model.
 
     Args:
         image_processor: An image processor of transformers that gives all images one size.
@@ -35,14 +35,14 @@ class PixelInputs:
 
 
 class PromptedInputs:
-    """For models that read a text with the image, such as LLaVA, or BLIP-2 with a prompt.
+    """Make inputs for models that read a text with the image: LLaVA, or BLIP-2 with a prompt.
 
     How many tokens an image takes may depend on its size, so the whole processor runs on a
-    batch; texts are padded on the left, where generation does not see them.
+    batch; texts are padded on the left, because generation continues them on the right.
 
     Args:
         processor: A processor of transformers.
-        prompt (str): What is asked of the model.
+        prompt (str): Text that the model reads with each image.
     """
 
     def __init__(self, processor: Any, prompt: str):
@@ -61,9 +61,11 @@ class PromptedInputs:
 
     def collate(self, images: Sequence[np.ndarray]) -> dict[str, Tensor]:
         """Make the arguments of ``generate`` from prepared images."""
-        pictures = [Image.fromarray(image) for image in images]
         inputs = self.processor(
-            images=pictures, text=[self.text] * len(images), padding=True, return_tensors='pt'
+            images=[Image.fromarray(image) for image in images],
+            text=[self.text] * len(images),
+            padding=True,
+            return_tensors='pt',
         )
         return dict(inputs)
 
@@ -71,12 +73,12 @@ class PromptedInputs:
 def load_inputs(
     model: str, revision: str | None = None, prompt: str | None = None
 ) -> tuple[PixelInputs | PromptedInputs, Any]:
-    """Loads what makes a model's inputs, and its tokenizer.
+    """Load a model's processor and tokenizer.
 
     Args:
         model (str): Hub id or folder.
         revision (str, optional): Branch, tag or commit of a hub id.
-        prompt (str, optional): Text that goes with each image. Models that converse are given
+        prompt (str, optional): Text that the model reads with each image. Chat models get
             :data:`DEFAULT_PROMPT` by default, others none.
 
     Returns:
@@ -86,13 +88,13 @@ def load_inputs(
         OSError, ValueError, ImportError: As transformers raises them.
     """
     source = dict(revision=revision) if revision else {}
-    # The PIL backend of image processors: the other one needs torchvision.
+    # The PIL backend of image processors; the other one needs torchvision.
     processor = AutoProcessor.from_pretrained(model, **source, backend='pil')
     tokenizer = getattr(processor, 'tokenizer', None)
     if tokenizer is None or not hasattr(processor, 'image_processor'):
-        # No processor of its own: a vision encoder-decoder has the two parts side by side.
+        # A vision encoder-decoder has its image processor and tokenizer separately.
         if prompt is not None:
-            raise ValueError('it takes no prompt')
+            raise ValueError('it does not take a prompt')
         processor = AutoImageProcessor.from_pretrained(model, **source, backend='pil')
         return PixelInputs(processor), AutoTokenizer.from_pretrained(model, **source)
     if prompt is None and not getattr(processor, 'chat_template', None):

@@ -1,9 +1,10 @@
-"""The processes of a run under torchrun, and what they tell one another."""
+"""Connect the processes of a run that torchrun started."""
 
 import os
 import pickle
 import time
 import zlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,26 +13,27 @@ from torch.distributed.rendezvous import rendezvous
 
 from mmtadp.utils.resumable import RunError
 
-# Others wait for the slowest; torchrun ends them if one fails.
+# The others wait for the slowest process; torchrun ends them if one fails.
 _PATIENCE = timedelta(days=30)
 _POLL_SECONDS = 0.1
 
 
 class Processes:
-    """One process, or those that torchrun started.
+    """A single process, or the processes that torchrun started.
 
-    They share a key-value store and nothing else: captions go through the journal, which must be
-    on a file system that all of them see.
+    They share a key-value store only, not a process group: it counts images while batches are
+    uneven, and waiting for it can be interrupted. Captions go through the journal, which must be
+    on a file system that all processes share.
 
     Args:
-        rank (int): Which one this is.
-        count (int): How many there are.
-        store (Store, optional): Of the launcher; None for a single process.
+        rank (int): Index of this process.
+        count (int): Number of processes.
+        store (Store, optional): The launcher's store; None for a single process.
 
     Attributes:
         rank (int): As given.
         count (int): As given.
-        local_rank (int): Which one of its machine this is.
+        local_rank (int): Index of this process on its machine.
     """
 
     def __init__(self, rank: int = 0, count: int = 1, store: Store | None = None):
@@ -42,60 +44,65 @@ class Processes:
 
     @classmethod
     def from_environment(cls) -> 'Processes':
-        """Joins the processes that torchrun started, if it did."""
+        """Join the processes that torchrun started, if it did."""
         if int(os.environ.get('WORLD_SIZE', 1)) == 1:
             return cls()
         store, rank, count = next(rendezvous('env://', timeout=_PATIENCE))
-        # A restarted group must not read what an earlier one wrote.
+        # A restarted group must not read the values of an earlier one.
         attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
         return cls(rank, count, PrefixStore(f'mmtadp_captioning_{attempt}', store))
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the one that plans and merges."""
+        """bool: Whether this process plans the run and writes the caption file."""
         return self.rank == 0
 
-    def send(self, message: Any) -> None:
-        """Tells all others something: a picklable object, or an error, which they raise.
+    def broadcast(self, make: Callable[[], Any]) -> Any:
+        """Return an object that the main process makes, in all processes.
 
-        Returns when they know, because the store may end with this process.
-        """
-        if self._store is not None:
-            self._store.set('plan', zlib.compress(pickle.dumps(message)))
-            self._wait_for([f'received_{rank}' for rank in range(1, self.count)])
-
-    def receive(self) -> Any:
-        """Waits for what the main one sends.
+        Args:
+            make (Callable): Returns a picklable object; called in the main process only.
 
         Raises:
-            RunError: If that is one.
+            RunError: If ``make`` raises it; then in all processes.
         """
-        self._wait_for(['plan'])
-        message = pickle.loads(zlib.decompress(self._store.get('plan')))
-        self._store.set(f'received_{self.rank}', b'1')
+        if self._store is None:
+            return make()
+        if self.is_main:
+            try:
+                message = make()
+            except RunError as error:
+                message = error
+            self._store.set('plan', zlib.compress(pickle.dumps(message)))
+            # The store may end with this process, so wait until all have read the message.
+            self._wait_for([f'received_{rank}' for rank in range(1, self.count)])
+        else:
+            self._wait_for(['plan'])
+            message = pickle.loads(zlib.decompress(self._store.get('plan')))
+            self._store.set(f'received_{self.rank}', b'1')
         if isinstance(message, RunError):
             raise message
         return message
 
-    def count_images(self, done: int) -> int:
-        """Adds to the number of images done, and returns that of all processes."""
+    def count_images(self, new: int) -> int:
+        """Add to the number of images that are done, and return that of all processes."""
         if self._store is None:
-            self._images += done
+            self._images += new
             return self._images
-        return self._store.add('images', done)
+        return self._store.add('images', new)
 
     def finish(self) -> None:
-        """Tells the main one that this one is through."""
+        """Report to the main process that this one has finished."""
         if self._store is not None:
             self._store.set(f'finished_{self.rank}', b'1')
 
     def all_finished(self) -> bool:
-        """Whether all are through."""
+        """Return whether all processes have finished."""
         if self._store is None:
             return True
         return self._store.check([f'finished_{rank}' for rank in range(self.count)])
 
     def _wait_for(self, names: list[str]) -> None:
-        # Not Store.wait, during which no signal gets through.
+        # Not Store.wait, which blocks signals.
         while not self._store.check(names):
             time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""The same run on Ray Data: one machine or many."""
+"""Caption batches with Ray Data, on one machine or several."""
 
 import functools
 import json
@@ -6,7 +6,7 @@ import logging
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,32 +16,26 @@ from mmtadp.utils.resumable import RunError
 
 from .batching import AdaptiveBatches
 from .image_loading import load_image
-from .journal import Progress
-from .local_engine import caption_batch, load_captioner
+from .local_engine import Engine, caption_batch, load_captioner
 from .model_inputs import load_inputs
-from .plan import Plan, Task
+from .task import Plan, Progress, Task
 
 # CPUs that Ray sets aside. They differ because Ray runs a task and an actor of equal needs in one
-# process, one after the other; a batch is to be decoded while the model is at work on another.
+# process, one after the other; a batch must be decoded while the model is at work on another.
 _ACTOR_CPUS = 0.5
 _LOADING_CPUS = 1
 
-HOW_TO_INSTALL = "--engine ray needs Ray Data: pip install 'ray[data]' (or 'mmtadp[ray]')"
 
+class RayEngine(Engine):
+    """Caption with actors of a Ray cluster, while its tasks decode the next images.
 
-class RayEngine:
-    """Captions with actors of a Ray cluster, images decoded by its tasks ahead of them.
-
-    A row of the data set is a batch of the plan. Results reach this process batch by batch, which
-    alone writes the journal. Images and model must have the same paths on all machines.
+    A row of the data set is a batch of the plan. Results arrive in this process batch by batch,
+    and it alone writes the journal. Images and model must have the same paths on all machines.
+    ``seconds`` includes the start of the actors.
 
     Args:
-        actors (int, optional): How many models. Defaults to the number of GPUs in the cluster, or
-            to one.
-
-    Attributes:
-        seconds, model_seconds, models, batch_size, commit: As of
-            :class:`~.local_engine.LocalEngine`; seconds include the start of the actors.
+        actors (int, optional): Number of models. Defaults to the number of GPUs in the cluster,
+            or to one.
 
     Raises:
         RunError: If Ray is not installed.
@@ -53,37 +47,31 @@ class RayEngine:
         try:
             import ray.data  # noqa: F401
         except ImportError as error:
-            raise RunError(f'{HOW_TO_INSTALL}. ({error})') from error
+            raise RunError(
+                "--engine ray needs Ray Data: pip install 'ray[data]' (or 'mmtadp[ray]'). "
+                f'({error})'
+            ) from error
+        super().__init__(models=actors or 1)
         self._actors = actors
-        self.models = actors or 1
-        self.seconds = self.model_seconds = 0.0
-        self.batch_size = 0
-        self.commit = None
         self._gpus, self._started_here = 0, False
 
-    @property
-    def model_share(self) -> float:
-        """Share of the time that the models were at work."""
-        return self.model_seconds / self.seconds / self.models if self.seconds else 0.0
-
     def prepare(self, task: Task, plan: Plan) -> None:
-        """Joins the cluster that ``RAY_ADDRESS`` names, or starts one on this machine.
+        """Join the cluster that ``RAY_ADDRESS`` names, or start one on this machine.
 
         Raises:
-            RunError: If it is too small.
+            RunError: If the cluster is too small.
         """
         import ray
 
         self._started_here = not ray.is_initialized()
-        # Ray's own account of its work: the progress bar and the results say what counts.
+        # Less of Ray's own reports: the progress bar and the results show what matters.
         logging.getLogger('ray.data').setLevel(logging.ERROR)
         if self._started_here:
             os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
             ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
         resources = ray.cluster_resources()
-        self._gpus = int(resources.get('GPU', 0))
+        cpus, self._gpus = resources.get('CPU', 0), int(resources.get('GPU', 0))
         self.models = self._actors or max(1, self._gpus)
-        cpus = resources.get('CPU', 0)
         needed = self.models * _ACTOR_CPUS + _LOADING_CPUS
         if cpus < needed or (self._gpus and self.models > self._gpus):
             raise RunError(
@@ -91,18 +79,18 @@ class RayEngine:
                 f'cluster has {cpus:g} CPUs and {self._gpus} GPUs. Use fewer --actors.'
             )
 
-    def run(self, task: Task, plan: Plan, record: Callable[[Progress], None]) -> None:
-        """Captions batches; the arguments are those of ``LocalEngine.run``."""
+    def run(self, task: Task, plan: Plan) -> Iterator[Progress]:
+        """Yield the results of all batches, as soon as they are known."""
         import ray
 
         start = time.perf_counter()
         try:
             for row in self._rows(task, plan):
-                self.model_seconds += float(row['seconds'])
+                self.model_seconds += float(row['seconds']) / self.models
                 self.batch_size = min(self.batch_size or task.batch_size, int(row['size']))
                 self.commit = row['commit'] or None
                 for results in json.loads(row['results']):
-                    record(Progress(*results))
+                    yield Progress(*results)
         finally:
             if self._started_here:
                 ray.shutdown()
@@ -116,7 +104,7 @@ class RayEngine:
             dict(images=json.dumps([(key, plan.paths[key]) for key in batch]))
             for batch in plan.batches
         ]
-        # One block per batch: what Ray moves, and what is lost if a machine is.
+        # One block per batch: the unit that Ray moves, and that is lost with a machine.
         data = ray.data.from_items(rows, override_num_blocks=len(rows))
         data = data.map(_load_row, fn_kwargs=dict(task=task), num_cpus=_LOADING_CPUS)
         data = data.map_batches(
@@ -127,14 +115,14 @@ class RayEngine:
             num_cpus=_ACTOR_CPUS,
             num_gpus=1 if self._gpus else 0,
         )
-        # Without prefetching a batch's results arrive when they are there, not with the next.
+        # Without prefetching, a batch's results do not wait for the next batch.
         for block in data.iter_batches(batch_size=None, prefetch_batches=0):
             for values in zip(*block.values(), strict=True):
                 yield dict(zip(block, values, strict=True))
 
 
 def _load_row(row: dict[str, Any], task: Task) -> dict[str, Any]:
-    """Decodes a batch; runs in a task."""
+    """Decode a batch, in a task."""
     prepare = _inputs(task.model, task.revision, task.prompt).prepare
     images = [
         load_image(key, path, prepare, task.max_pixels) for key, path in json.loads(row['images'])
@@ -150,7 +138,7 @@ def _inputs(model: str, revision: str | None, prompt: str | None) -> Any:
 
 
 class _CaptionActor:
-    """Keeps a model and captions batch after batch."""
+    """Keep a model and caption one batch after another."""
 
     def __init__(self, task: Task):
         self._captioner = load_captioner(task, 'cuda' if torch.cuda.is_available() else 'cpu')

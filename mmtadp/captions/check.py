@@ -1,4 +1,4 @@
-"""A caption file compared with the images it is for."""
+"""Compare a caption file with the images it is for, and check its captions."""
 
 import re
 from collections import Counter
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from mmtadp.utils.image_sources import ImageFile
 
-from .entries import Entry, read_entries
+from .formats import Entry, read_entries
 from .keys import key_pattern, path_patterns, resolve_policy
 
-# What may be wrong, and how it is put.
+# Kinds of problems, and how the report words them.
 PROBLEMS = {
     'missing': 'images without a caption',
     'extra': 'keys that no image has',
@@ -23,17 +23,17 @@ PROBLEMS = {
 
 
 @dataclass
-class Report:
-    """What was found.
+class CaptionReport:
+    """The problems and statistics of a caption file.
 
     Attributes:
-        images (int): Images compared with, or 0 if none were given.
-        keys (int): Entries of the file.
-        policy (str): How its keys were read.
+        images (int): Number of images compared with, or 0 if none were given.
+        keys (int): Number of entries.
+        policy (str): The key policy.
         problems (dict[str, list[str]]): Kind of problem to one line per case.
-        lengths (list[int]): Tokens of each caption, start and end included.
-        words (Counter): How many captions have a word of the list.
-        same_text (Counter): Captions that more than one image has, and how many.
+        lengths (list[int]): Tokens of each caption, start and end of text included.
+        words (Counter): Word to the number of captions that contain it.
+        same_text (Counter): Caption to the number of images that share it, if more than one.
     """
 
     images: int
@@ -44,8 +44,8 @@ class Report:
     words: Counter = field(default_factory=Counter)
     same_text: Counter = field(default_factory=Counter)
 
-    def found(self, allowed: Iterable[str] = ()) -> list[str]:
-        """Kinds of problems found, without those that are allowed."""
+    def problem_kinds(self, allowed: Iterable[str] = ()) -> list[str]:
+        """Return the kinds of problems that occur, without those that are allowed."""
         return [kind for kind, cases in self.problems.items() if cases and kind not in allowed]
 
 
@@ -57,32 +57,33 @@ def check_captions(
     count_tokens: Callable[[list[str]], list[int]] | None = None,
     max_tokens: int = 77,
     keep: Sequence[str] = (),
-) -> Report:
-    """Checks a caption file.
+) -> CaptionReport:
+    """Check a caption file.
 
     Args:
         path (str): The file.
         images (Sequence[ImageFile], optional): The images it is for.
-        key (str): How to read its keys: 'auto', 'stem', 'filename' or 'relpath'.
-        words (Sequence[str]): Words or phrases that no caption should have, such as those that
-            name a style; whole words, in any case, a space being any white space or a hyphen.
-        count_tokens (Callable, optional): Length of each of some captions in tokens.
-        max_tokens (int): The text encoder's limit.
-        keep (Sequence[str]): Phrases in which such a word is none: 'art gallery'.
+        key (str): Key policy: 'auto', 'stem', 'filename' or 'relpath'. Defaults to 'auto'.
+        words (Sequence[str]): Words or phrases that no caption should contain, such as those that
+            name a style. They match whole words in any case; a space in a phrase matches any white
+            space or a hyphen.
+        count_tokens (Callable, optional): From captions to the number of tokens of each.
+        max_tokens (int): The text encoder's limit. Defaults to 77.
+        keep (Sequence[str]): Phrases that may contain such a word: 'art gallery'.
 
     Returns:
-        Report: What was found.
+        CaptionReport: Problems and statistics.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CaptionFileError: If it is no caption file, or its keys cannot be read.
+        CaptionFileError: If it is not a caption file, or the key policy does not fit its keys.
     """
     entries = read_entries(path)
     policy = resolve_policy(entries, key, path)
     problems: dict[str, list[str]] = {kind: [] for kind in PROBLEMS}
     if images is not None:
         _compare(entries, images, policy, path, problems)
-    report = Report(len(images or ()), len(entries), policy, problems)
+    report = CaptionReport(len(images or ()), len(entries), policy, problems)
     texts = [(name, text) for name, entry in entries.items() for text in entry.captions]
     problems['empty'] = [name for name, text in texts if not text]
     problems['repeated'] = [
@@ -122,7 +123,10 @@ def _compare(
 
 
 def _find_words(
-    texts: Sequence[tuple[str, str]], words: Sequence[str], keep: Sequence[str], report: Report
+    texts: Sequence[tuple[str, str]],
+    words: Sequence[str],
+    keep: Sequence[str],
+    report: CaptionReport,
 ) -> None:
     wanted = set(map(_joined, words))
     # Longest first, so that a phrase is found before a word in it.
@@ -130,13 +134,13 @@ def _find_words(
     parts = (r'[\s-]+'.join(map(re.escape, phrase.split())) for phrase in phrases)
     pattern = re.compile(rf'(?<!\w)(?:{"|".join(parts)})(?!\w)')
     for name, text in texts:
-        found = dict.fromkeys(_joined(match) for match in pattern.findall(text.lower()))
-        found = [phrase for phrase in found if phrase in wanted]
-        if found:
-            report.words.update(found)
-            report.problems['style'].append(f'{name}: {", ".join(found)}: {text!r}')
+        matches = dict.fromkeys(map(_joined, pattern.findall(text.lower())))
+        matches = [phrase for phrase in matches if phrase in wanted]
+        if matches:
+            report.words.update(matches)
+            report.problems['style'].append(f'{name}: {", ".join(matches)}: {text!r}')
 
 
 def _joined(phrase: str) -> str:
-    """In lower case, with one space between its words, or parts with hyphens between them."""
+    """Return a phrase in lower case, with one space in place of white space and hyphens."""
     return ' '.join(phrase.lower().replace('-', ' ').split())

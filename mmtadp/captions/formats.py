@@ -1,11 +1,11 @@
-"""Caption files as they lie on disk: JSON in one of four schemas."""
+"""Read caption files: JSON in one of four schemas."""
 
 import difflib
 import json
 import os
 import reprlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 SCHEMAS = """Accepted schemas:
   {"IMAGE": {"captions": ["a dog", ...], "class_label": 3}}  (class_label may be left out)
@@ -19,19 +19,42 @@ class CaptionFileError(ValueError):
     """A caption file that cannot be used as it is."""
 
 
+class Entry(NamedTuple):
+    """An image's entry in a caption file.
+
+    Attributes:
+        captions (tuple[str, ...]): Distinct captions, in order; a blank one is ``''``.
+        class_label (int | None): The label, which the authors' files have.
+        repeated (int): How many captions equal an earlier one of the same image.
+    """
+
+    captions: tuple[str, ...]
+    class_label: int | None = None
+    repeated: int = 0
+
+    def as_json(self) -> dict:
+        """Return the entry in the authors' schema."""
+        label = {} if self.class_label is None else dict(class_label=self.class_label)
+        return dict(captions=list(self.captions), **label)
+
+
 def read_caption_file(path: str) -> dict[str, tuple[str, ...]]:
-    """Read the captions of one file.
+    """Return the captions of a file by image key; see :func:`read_entries`."""
+    return {key: entry.captions for key, entry in read_entries(path).items()}
+
+
+def read_entries(path: str) -> dict[str, Entry]:
+    """Read a caption file.
 
     Captions lose the white space at their ends (COCO's often end in a line break) and repeated
     equal captions of an image count once: a quarter of the authors' VOC entries are pairs of
-    equal strings. Members of an entry other than ``captions`` are not read.
+    equal strings. Members of an entry other than ``captions`` and ``class_label`` are not read.
 
     Args:
         path (str): A JSON file in one of the schemas of :data:`SCHEMAS`.
 
     Returns:
-        dict[str, tuple[str, ...]]: Captions by image key, keys as written in the file. A blank
-        caption is kept as ``''``.
+        dict[str, Entry]: Entries by image key, keys as written in the file.
 
     Raises:
         FileNotFoundError: If ``path`` is not a file; the message lists similar names.
@@ -40,37 +63,40 @@ def read_caption_file(path: str) -> dict[str, tuple[str, ...]]:
     data = _read_json(path)
     if not isinstance(data, dict):
         raise CaptionFileError(f'{path}: found {show(data)}, not an object of images.\n{SCHEMAS}')
-    entries = _coco_entries(data, path) if _is_coco(data) else data
+    if _is_coco(data):
+        data = _coco_entries(data, path)
 
-    captions, problems = {}, []
-    for key, entry in entries.items():
-        texts, problem = _entry_captions(entry)
+    entries, problems = {}, []
+    for key, value in data.items():
+        texts, problem = _entry_captions(value)
         if problem or not key:
             problems.append((key, problem or 'the key is empty'))
         else:
-            captions[key] = tuple(dict.fromkeys(map(str.strip, texts))) or ('',)
+            distinct = tuple(dict.fromkeys(map(str.strip, texts))) or ('',)
+            label = value.get('class_label') if isinstance(value, dict) else None
+            entries[key] = Entry(distinct, label, max(0, len(texts) - len(distinct)))
     if problems:
         key, problem = problems[0]
         raise CaptionFileError(
             f'{path}: wrong schema at key {key!r}: {problem}{and_more(problems)}.\n{SCHEMAS}'
         )
-    if not captions:
+    if not entries:
         raise CaptionFileError(f'{path}: holds no captions.\n{SCHEMAS}')
-    return captions
+    return entries
 
 
 def show(value: Any) -> str:
-    """The type of a JSON value and the start of its text."""
+    """Return the type of a JSON value and the start of its text."""
     return f'{type(value).__name__} {reprlib.repr(value)}'
 
 
 def and_more(items: list) -> str:
-    """Tell how many more than the first one there are."""
+    """Return how many items follow the first one, as the end of a sentence."""
     return f' (and {len(items) - 1:,} more like it)' if len(items) > 1 else ''
 
 
 def _entry_captions(entry: Any) -> tuple[list[str], str | None]:
-    """The captions of one entry, or what is wrong with it."""
+    """Return the captions of one entry, and the problem if it has one."""
     if isinstance(entry, str):
         entry = [entry]
     elif isinstance(entry, dict):
@@ -135,7 +161,7 @@ def _coco_entries(data: dict, path: str) -> dict[str, list[str]]:
         image_id = annotation['image_id']
         if not isinstance(image_id, int | str) or image_id not in names:
             raise CaptionFileError(
-                f'{path}: annotations[{index}] is of image_id {image_id!r}, which is not in '
+                f'{path}: annotations[{index}] has image_id {image_id!r}, which is not in '
                 '"images".'
             )
         entries.setdefault(names[image_id], []).append(annotation['caption'])
@@ -147,7 +173,7 @@ def _read_json(path: str) -> Any:
         raise FileNotFoundError(_not_found(path))
 
     def unique(pairs: list[tuple[str, Any]]) -> dict:
-        # json keeps the last of two equal keys and says nothing.
+        # json keeps the last of two equal keys without an error.
         entries = dict(pairs)
         if len(entries) < len(pairs):
             for key, value in pairs:

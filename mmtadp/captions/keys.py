@@ -1,4 +1,4 @@
-"""How the keys of a caption file name images."""
+"""Match the keys of a caption file with image paths."""
 
 import posixpath
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ KEY_POLICIES = ('auto', 'stem', 'filename', 'relpath')
 
 
 def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
-    """Decide what the keys of one file are.
+    """Return the key policy of one file.
 
     ``'auto'`` looks at every key: without folders and image extensions they are stems; with an
     image extension and without folders, file names; with an image extension each and folders in
@@ -20,8 +20,8 @@ def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
 
     Args:
         keys (Iterable[str]): All keys of one file.
-        policy (str): One of :data:`KEY_POLICIES`; other than ``'auto'``, it is returned as it is.
-        path (str): The file, for the message.
+        policy (str): One of :data:`KEY_POLICIES`. Only ``'auto'`` is resolved.
+        path (str): The file, for messages.
 
     Returns:
         str: ``'stem'``, ``'filename'`` or ``'relpath'``.
@@ -49,17 +49,33 @@ def resolve_policy(keys: Iterable[str], policy: str, path: str) -> str:
     found = ', '.join(f'{key!r} ({kinds[kind]})' for kind, key in sorted(examples.items()))
     raise CaptionFileError(
         f"{path}: key='auto' cannot tell what the keys are: {found}. Write all keys one way, or "
-        "say key='stem', 'filename' or 'relpath'."
+        "set key='stem', 'filename' or 'relpath'."
     )
 
 
+def auto_suffices(keys: Iterable[str], policy: str, path: str) -> bool:
+    """Return whether the keys of one file fit the same images under ``'auto'`` and ``policy``.
+
+    Args:
+        keys (Iterable[str]): All keys of one file.
+        policy (str): ``'stem'``, ``'filename'`` or ``'relpath'``.
+        path (str): The file, for messages.
+    """
+    keys = list(keys)
+    try:
+        auto = resolve_policy(keys, 'auto', path)
+    except CaptionFileError:
+        return False
+    return all(key_pattern(key, auto, path) == key_pattern(key, policy, path) for key in keys)
+
+
 def key_pattern(key: str, policy: str, path: str) -> str:
-    """Write a key as the end of the paths of the images it names.
+    """Return a key as a pattern of the paths of its images.
 
     Args:
         key (str): A key as written in the file.
         policy (str): ``'stem'``, ``'filename'`` or ``'relpath'``.
-        path (str): The file, for the message.
+        path (str): The file, for messages.
 
     Returns:
         str: ``'night/a.png'`` for a relative path, ``'a.png'`` for a file name and ``'a.*'`` for

@@ -1,4 +1,4 @@
-"""Keys of a new caption file, which must lead from each image to its own caption."""
+"""Assign keys to the images of a new caption file."""
 
 import os
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ POLICIES = ('stem', 'filename', 'relpath')
 
 
 def assign_keys(images: Iterable[ImageFile], policy: str) -> dict[str, str]:
-    """Gives each image its key.
+    """Give each image a key that fits this image and no other one.
 
     Args:
         images (Iterable[ImageFile]): The images.
@@ -34,8 +34,8 @@ def assign_keys(images: Iterable[ImageFile], policy: str) -> dict[str, str]:
         _check_text(image.path, key)
         if paths.setdefault(key, image.path) != image.path:
             raise RunError(
-                f'{paths[key]} and {image.path} would both have the key {key!r} under --key '
-                f'{policy}. {_way_out(policy)}'
+                f'{paths[key]} and {image.path} have the same key {key!r} under --key '
+                f'{policy}. {_remedy(policy)}'
             )
     patterns = {key_pattern(key, policy, 'the new file'): key for key in paths}
     for key, path in paths.items():
@@ -71,22 +71,22 @@ def _check_text(path: str, key: str) -> None:
 def _check_lookup(
     key: str, path: str, policy: str, patterns: dict[str, str], paths: dict[str, str]
 ) -> None:
-    """Checks that looking the path up finds this key and no other."""
-    found = [patterns[pattern] for pattern in path_patterns(path) if pattern in patterns]
-    if key not in found:
+    """Check that a lookup of the path finds this key and no other."""
+    matching = [patterns[pattern] for pattern in path_patterns(path) if pattern in patterns]
+    if key not in matching:
         raise RunError(
             f'{path}: the key {key!r} would be read as a name with an image extension, which does '
             'not fit this image: use --key filename or relpath.'
         )
-    other = next((other for other in found if other != key), None)
+    other = next((other for other in matching if other != key), None)
     if other is not None:
         raise RunError(
             f'the key {other!r} of {paths[other]} would also fit {path}, whose key is {key!r}: '
-            'name a folder further up with --root, so that each key has its folder.'
+            'name a folder further up with --root, so that each key includes its folder.'
         )
 
 
-def _way_out(policy: str) -> str:
+def _remedy(policy: str) -> str:
     if policy == 'stem':
         return 'Use --key filename or relpath, which keep what tells them apart.'
     if policy == 'filename':

@@ -1,15 +1,11 @@
-"""Caption files joined into one."""
+"""Join caption files."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from mmtadp.utils.atomic_files import write_json
 from mmtadp.utils.resumable import RunError
 
-from . import CaptionFileError, CaptionStore
-from .entries import Entry, read_entries
-from .write import ResultFiles, make_provenance, sha256, write_captions, write_list
+from .formats import Entry, read_entries
+from .write import ResultFiles, make_provenance, source_provenance
 
 ON_CONFLICT = ('error', 'first', 'last', 'all')
 
@@ -17,30 +13,30 @@ ON_CONFLICT = ('error', 'first', 'last', 'all')
 def merge_files(
     sources: Sequence[str], out: str, on_conflict: str = 'error', overwrite: bool = False
 ) -> tuple[int, int]:
-    """Joins caption files, with what they say of their origin and of skipped images.
+    """Join caption files, their provenance and their lists of skipped images.
 
     Args:
         sources (Sequence[str]): Caption files of any schema.
         out (str): The file to write, in the authors' schema, entries in the order of keys.
-        on_conflict (str): What becomes of an image with different captions in two files:
-            'error', the 'first' or 'last' file's, or 'all' of them.
-        overwrite (bool): Whether ``out`` may exist.
+        on_conflict (str): For an image with different captions in two files: ``'error'`` stops,
+            ``'first'`` and ``'last'`` take those of that file, ``'all'`` takes both. Defaults to
+            ``'error'``.
+        overwrite (bool): Whether ``out`` may exist. Defaults to False.
 
     Returns:
         tuple[int, int]: Number of images, and of conflicts among them.
 
     Raises:
         FileNotFoundError: If a source does not exist.
-        CaptionFileError: If one is no caption file, or keys of two kinds fit the same image.
-        RunError: If captions differ and ``on_conflict`` is 'error', or ``out`` exists.
+        CaptionFileError: If a source is not a caption file.
+        RunError: If captions differ and ``on_conflict`` is 'error', if two keys fit the same
+            image, or if ``out`` exists.
     """
     if on_conflict not in ON_CONFLICT:
         raise RunError(f'on_conflict={on_conflict!r}: expected one of {", ".join(ON_CONFLICT)}')
-    files = ResultFiles(out)
-    if files.captions.exists() and not overwrite:
-        raise RunError(f'{out} exists: name another --out, or replace it with --overwrite.')
+    files = ResultFiles.new(out, overwrite)
     merged: dict[str, Entry] = {}
-    origins: dict[str, str] = {}
+    first_source: dict[str, str] = {}
     conflicts = set()
     for source in sources:
         for key, entry in read_entries(source).items():
@@ -48,15 +44,12 @@ def merge_files(
             if _differ(known, entry):
                 conflicts.add(key)
                 if on_conflict == 'error':
-                    raise RunError(_conflict(key, known, origins[key], entry, source))
+                    raise RunError(_conflict(key, known, first_source[key], entry, source))
                 merged[key] = _settle(known, entry, on_conflict)
-            origins.setdefault(key, source)
-    content = [origin(source) for source in sources]  # before one of them is overwritten
-    skipped = _skipped(sources)
-    write_checked(files, merged)
-    provenance = make_provenance(dict(merged=content, on_conflict=on_conflict))
-    write_json(files.provenance, {**provenance, 'sha256': sha256(files.captions)})
-    write_list(files.skipped, skipped)
+            first_source.setdefault(key, source)
+    # The sources are read before one of them may be overwritten.
+    settings = dict(merged=list(map(source_provenance, sources)), on_conflict=on_conflict)
+    files.write(merged, make_provenance(settings), _skipped(sources))
     return len(merged), len(conflicts)
 
 
@@ -77,41 +70,13 @@ def _settle(known: Entry, entry: Entry, on_conflict: str) -> Entry:
 
 def _conflict(key: str, known: Entry, first: str, entry: Entry, second: str) -> str:
     if known.captions == entry.captions:
-        what = f'class labels: {known.class_label} and {entry.class_label}'
+        values = f'class labels: {known.class_label} and {entry.class_label}'
     else:
-        what = f'captions: {known.captions[0]!r} and {entry.captions[0]!r}'
+        values = f'captions: {known.captions[0]!r} and {entry.captions[0]!r}'
     return (
-        f'key {key!r} has different {what}, in {first} and in {second}. Keep one with '
+        f'key {key!r} has different {values}, in {first} and in {second}. Keep one with '
         '--on-conflict first or last, or all captions with --on-conflict all.'
     )
-
-
-def write_checked(files: ResultFiles, merged: dict[str, Entry]) -> None:
-    """Writes a caption file if the loader can read it: no two keys may fit one image.
-
-    Args:
-        files (ResultFiles): Where to.
-        merged (dict[str, Entry]): By key.
-
-    Raises:
-        RunError: If it could not be read.
-    """
-    trial = files.captions.with_suffix('.unchecked.json')
-    try:
-        write_captions(trial, {key: entry.as_json() for key, entry in merged.items()})
-        CaptionStore([str(trial)])
-        trial.replace(files.captions)
-    except CaptionFileError as error:
-        raise RunError(str(error).replace(str(trial), str(files.captions))) from error
-    finally:
-        trial.unlink(missing_ok=True)
-
-
-def origin(source: str) -> dict:
-    """What a caption file is, for the provenance of one made from it."""
-    provenance = ResultFiles(source).provenance
-    known = json.loads(provenance.read_text('utf-8')) if provenance.is_file() else None
-    return dict(file=str(source), sha256=sha256(Path(source)), provenance=known)
 
 
 def _skipped(sources: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The nouns of a caption, as NLTK tags them."""
+"""Find the nouns of a caption with NLTK's tagger."""
 
 import re
 from functools import cache, lru_cache
@@ -18,7 +18,7 @@ _SENTENCE_END = re.compile(r'(?<=[^\W\d_][.!?])\s+')
 
 
 class TaggerDataError(LookupError):
-    """The data of NLTK's tagger are not on this machine."""
+    """The data of NLTK's tagger are missing on this machine."""
 
 
 class _Tools(NamedTuple):
@@ -30,13 +30,13 @@ class _Tools(NamedTuple):
 def load_tagger() -> _Tools:
     """Load NLTK's word tokenizer and English tagger, once per process.
 
-    The tokenizer needs no data. The tagger's are looked for where NLTK looks: in the folders of
-    the environment variable ``NLTK_DATA``, then in ``~/nltk_data`` and a few more.
+    The tokenizer needs no data. The tagger's data are searched for in the folders of the
+    environment variable ``NLTK_DATA``, then in ``~/nltk_data`` and NLTK's other folders.
 
     Raises:
-        TaggerDataError: If the tagger's data are not there.
+        TaggerDataError: If the tagger's data are missing.
     """
-    # Here, not above: most runs take no nouns, and NLTK takes a second to import.
+    # Here, not above: most runs need no nouns, and NLTK takes a second to import.
     import nltk
     from nltk.tag import PerceptronTagger
     from nltk.tokenize import NLTKWordTokenizer
@@ -53,7 +53,7 @@ def load_tagger() -> _Tools:
     return _Tools(NLTKWordTokenizer(), tagger)
 
 
-# A caption comes back in every epoch, and many images share one.
+# Captions repeat in every epoch, and many images share one.
 @lru_cache(maxsize=1 << 16)
 def find_nouns(caption: str) -> tuple[str, ...]:
     """Find the nouns of a caption (TADP, Sec. 4.2, "nouns only").
@@ -70,7 +70,7 @@ def find_nouns(caption: str) -> tuple[str, ...]:
         tuple[str]: The nouns; empty if the caption has none.
 
     Raises:
-        TaggerDataError: If the tagger's data are not there.
+        TaggerDataError: If the tagger's data are missing.
     """
     tokenizer, tagger = load_tagger()
     tagged = (

@@ -1,4 +1,4 @@
-"""Captions from the classes of a dataset: those in an image's ground truth, or all."""
+"""Make captions from the classes of a dataset: those of an image's ground truth, or all."""
 
 from collections.abc import Callable, Sequence
 from os.path import abspath
@@ -8,18 +8,18 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from tqdm import tqdm
 
-from mmtadp.utils.dataset_images import config_datasets, image_root
+from mmtadp.utils.config_datasets import config_datasets, image_root
 from mmtadp.utils.image_sources import ImageFile
 from mmtadp.utils.resumable import RunError
 
 from .keys_of_images import assign_keys
 
-# The only transform of a dataset's own pipeline that runs: mmseg's and mmdet's end so.
+# The only transform of a dataset's own pipeline that runs; mmseg's and mmdet's names end so.
 _LOADER = 'LoadAnnotations'
 
 
 def class_names_caption(class_names: Sequence[str]) -> str:
-    """The caption that names all classes (TADP, Eq. 3)."""
+    """Return the caption that names all classes (TADP, Eq. 3)."""
     return ' '.join(class_names)
 
 
@@ -31,19 +31,20 @@ def oracle_captions(
     splits: Sequence[str] = ('train', 'val', 'test'),
     root: str | None = None,
 ) -> dict[str, str]:
-    """Captions the images of a config's datasets with the classes of their ground truth.
+    """Caption the images of a config's datasets with the classes of their ground truth.
 
     The ground truth is that of the whole image, as the dataset's own ``LoadAnnotations`` reads
-    it; no other transform of its pipeline runs. The captions are what the transform itself
-    writes in front of a crop.
+    it; no other transform of its pipeline runs. The captions equal those of an
+    ``OracleCaptionTransform`` before a crop.
 
     Args:
         config (Config): Of mmseg or mmdet.
-        name (str): What messages call the config.
-        oracle (Callable): An ``OracleCaptionTransform``, which chooses and spells the names.
-        key (str): What names an image in the file: 'stem', 'filename' or 'relpath'.
-        splits (Sequence[str]): Whose datasets, of 'train', 'val' and 'test'.
-        root (str, optional): Where relative keys start. Defaults to the datasets' image folders.
+        name (str): Name of the config in messages.
+        oracle (Callable): The ``OracleCaptionTransform`` that chooses and spells the names.
+        key (str): Key policy: 'stem', 'filename' or 'relpath'.
+        splits (Sequence[str]): Some of 'train', 'val' and 'test'.
+        root (str, optional): Folder from which relative keys start. Defaults to the image folder
+            of each dataset.
 
     Returns:
         dict[str, str]: Key to caption, ``''`` for an image without a class.
@@ -58,12 +59,12 @@ def oracle_captions(
     for dataset in datasets:
         if not dataset.pipeline.transforms:
             raise RunError(
-                f'{name}: the pipeline of a {type(dataset).__name__} has no {_LOADER}, which says '
-                'how its ground truth is read. Add one, or leave the dataset out with --splits.'
+                f'{name}: the pipeline of a {type(dataset).__name__} has no {_LOADER}, which '
+                'reads the ground truth. Add one, or leave the dataset out with --splits.'
             )
     samples = [(dataset, index) for dataset in datasets for index in range(len(dataset))]
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmseg')):
-        # Not shown where standard error is no terminal.
+        # Not shown where standard error is not a terminal.
         for dataset, index in tqdm(samples, 'reading ground truth', unit='image', disable=None):
             info = dataset.get_data_info(index)
             path = abspath(info['img_path'])

@@ -1,4 +1,4 @@
-"""Many strings in two flat buffers."""
+"""Keep many strings in two flat buffers."""
 
 from array import array
 from collections.abc import Iterable, Sequence

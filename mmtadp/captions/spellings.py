@@ -1,4 +1,4 @@
-"""Class names as captions are to spell them."""
+"""Class names, and how captions spell them."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from mmtadp.utils.resumable import RunError
 
 
 def read_names(given: Sequence[str]) -> list[str]:
-    """Reads class names that a command line gives.
+    """Return the class names that a command line gives.
 
     Args:
         given (Sequence[str]): The names themselves, or one file: a config with ``class_names``, a
@@ -20,7 +20,7 @@ def read_names(given: Sequence[str]) -> list[str]:
         list[str]: The names.
 
     Raises:
-        RunError: If the file has none.
+        RunError: If the file does not list class names.
     """
     if len(given) != 1 or not os.path.isfile(given[0]):
         return list(given)
@@ -34,7 +34,7 @@ def read_names(given: Sequence[str]) -> list[str]:
                 lines = filter(None, map(str.strip, file.read().splitlines()))
                 names = json.loads('\n'.join(lines)) if extension == '.json' else list(lines)
     except ValueError as error:
-        raise RunError(f'{path}: no class names: {error}') from error
+        raise RunError(f'{path}: does not list class names: {error}') from error
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise RunError(
             f'{path}: expected class names, in class_names of a config, a JSON list, or one a line'
@@ -43,10 +43,10 @@ def read_names(given: Sequence[str]) -> list[str]:
 
 
 def respell(names: Sequence[str], spellings: Sequence[Sequence[str]]) -> list[str]:
-    """Replaces names by what captions call them.
+    """Return class names with some of them replaced.
 
     Args:
-        names (Sequence[str]): The dataset's.
+        names (Sequence[str]): The dataset's names.
         spellings (Sequence[Sequence[str]]): Pairs of a name and its replacement.
 
     Returns:
@@ -58,5 +58,5 @@ def respell(names: Sequence[str], spellings: Sequence[Sequence[str]]) -> list[st
     table = {old: new for old, new in spellings}
     unknown = [old for old in table if old not in names]
     if unknown:
-        raise RunError(f'{unknown[0]!r} is none of the class names {", ".join(names)}.')
+        raise RunError(f'{unknown[0]!r} is not one of the class names {", ".join(names)}.')
     return [table.get(name, name) for name in names]

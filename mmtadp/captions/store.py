@@ -1,4 +1,4 @@
-"""The captions of a dataset, from one or several files."""
+"""Look up the captions of a dataset's images, read from one or several files."""
 
 import difflib
 import os
@@ -17,8 +17,8 @@ from .packed import PackedStrings
 
 AnnFile = str | os.PathLike | Sequence[str | os.PathLike]
 
-# Stores in use in this process, by what they were read from. Weak: a store goes when the last
-# dataset that uses it goes.
+# Stores in use in this process, by files and key policy. Weak references: a store is freed with
+# the last dataset that uses it.
 _LOADED: WeakValueDictionary = WeakValueDictionary()
 
 # Above this many keys a miss is compared with its neighbours in sorted order only.
@@ -34,8 +34,8 @@ class _Entry(NamedTuple):
 class CaptionStore:
     """Captions of images, looked up by image path.
 
-    Make one with :meth:`load`. A store is immutable: copies of it are the store itself, datasets
-    of one process that name the same files share one, and forked dataloader workers read their
+    Make one with :meth:`load`. A store is immutable: a copy is the store itself, datasets of one
+    process that name the same files share one store, and forked dataloader workers read their
     parent's memory. Each image's captions are in the order of the file, without blank or
     repeated ones.
 
@@ -50,7 +50,7 @@ class CaptionStore:
     ``'auto'`` decides per file by all of its keys (:func:`~.keys.resolve_policy`). No image ever
     has two candidate entries to choose from: two keys of one file that the policy makes equal are
     an error, and so are entries that fit a common image (the same key in two files; ``a.png``
-    beside ``night/a.png``; stem ``a`` beside file name ``a.png``) if their captions differ.
+    next to ``night/a.png``; stem ``a`` next to file name ``a.png``) if their captions differ.
 
     Attributes:
         paths (tuple[str]): Absolute paths of the files.
@@ -66,13 +66,13 @@ class CaptionStore:
         blank = []
         merged: dict[str, _Entry] = {}
         for (path, entries), policy in zip(files, self.policies, strict=True):
-            own: dict[str, str] = {}
+            file_keys: dict[str, str] = {}
             for file_key, captions in entries.items():
                 pattern = key_pattern(file_key, policy, path)
-                if own.setdefault(pattern, file_key) != file_key:
+                if file_keys.setdefault(pattern, file_key) != file_key:
                     raise CaptionFileError(
-                        f'{path}: keys {own[pattern]!r} and {file_key!r} are the same image '
-                        f'under key={policy!r}. {_finer_policy(policy)}'
+                        f'{path}: keys {file_keys[pattern]!r} and {file_key!r} name the same '
+                        f'image under key={policy!r}. {_finer_policy(policy)}'
                     )
                 if '' in captions:
                     blank.append((path, file_key))
@@ -88,7 +88,7 @@ class CaptionStore:
         self._captions = PackedStrings(
             caption for pattern in patterns for caption in merged[pattern].captions
         )
-        self._ends = array('q', [0])  # captions _ends[i] to _ends[i + 1] are those of pattern i
+        self._ends = array('q', [0])  # pattern i has captions _ends[i] to _ends[i + 1]
         for pattern in patterns:
             self._ends.append(self._ends[-1] + len(merged[pattern].captions))
         self._longest = max((pattern.count('/') for pattern in patterns), default=0)
@@ -164,7 +164,7 @@ class CaptionStore:
         return []
 
     def explain_miss(self, img_path: str) -> str:
-        """Say what was looked for, and which keys come near, for an image without captions."""
+        """Return a message for an image without captions, with the keys that are most similar."""
         stem = _stem(img_path)
         files = ', '.join(
             f'{path} (keys read as {policy})'
@@ -179,7 +179,7 @@ class CaptionStore:
             )
         similar = self._similar(stem)
         if similar:
-            return f'{message} The closest of {len(self):,} keys: {", ".join(similar)}.'
+            return f'{message} The most similar of {len(self):,} keys: {", ".join(similar)}.'
         first = _as_key(self._patterns[0]) if len(self) else 'none'
         return f'{message} None of {len(self):,} keys is similar; the first is {first}.'
 
@@ -191,7 +191,7 @@ class CaptionStore:
         return [near[match] for match in difflib.get_close_matches(stem, near, n=3)]
 
     def __len__(self) -> int:
-        """Number of images with captions."""
+        """Return the number of images with captions."""
         return len(self._patterns)
 
     def __copy__(self) -> 'CaptionStore':
@@ -230,7 +230,7 @@ def _check_overlaps(merged: dict[str, _Entry]) -> None:
 
 def _finer_policy(policy: str) -> str:
     if policy == 'stem':
-        return "Use key='filename' or 'relpath', which keep what tells them apart."
+        return "Use key='filename' or 'relpath', which keep the difference."
     return "Use key='relpath', which keeps the folders." if policy == 'filename' else 'Keep one.'
 
 
@@ -243,7 +243,7 @@ def _as_key(pattern: str) -> str:
 
 
 def _version(path: str) -> tuple[int, int] | None:
-    """What changes when a file does."""
+    """Return a value that changes when the file does."""
     if not os.path.isfile(path):
         return None
     stat = os.stat(path)

@@ -1,4 +1,4 @@
-"""Pipeline transforms that bring captions to the model, and datasets that upstream lacks."""
+"""Pipeline transforms for captions, and datasets that mmseg and mmdet lack."""
 
 from .transforms import (
     CaptionLoadTransform,

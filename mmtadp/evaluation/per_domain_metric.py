@@ -1,4 +1,4 @@
-"""A metric that scores each domain by itself."""
+"""Score each domain separately."""
 
 import copy
 from collections.abc import Sequence
@@ -13,28 +13,28 @@ from mmengine.registry import METRICS as ROOT_METRICS
 from mmtadp.registry import METRICS, register_module
 
 MEAN = 'mean'
-# pycocotools reports this for what has no ground truth, such as the AP of small objects.
+# pycocotools reports this where there is no ground truth, such as for the AP of small objects.
 _UNDEFINED = -1
 
 
 @register_module(METRICS)
 class PerDomainMetric(BaseMetric):
-    """Score the samples of each domain by themselves, with any one metric.
+    """Score the samples of each domain separately, with any metric.
 
     Several target domains are then evaluated in one run (TADP, Tab. 4): a ``ConcatDataset`` of
-    theirs, each with :class:`~mmtadp.datasets.SetDomain` in its pipeline. Names of results begin
-    with the domain: ``night/mIoU``, ``fog/mIoU``, and ``mean/mIoU`` over domains, each counted
-    once however many images it has. A prefix of the inner metric comes between:
-    ``comic/pascal_voc/mAP``. A number has a mean if every domain reports it and none as NaN or as
-    -1, pycocotools' "no such objects".
+    their datasets, each with :class:`~mmtadp.datasets.SetDomain` in its pipeline. Names of results
+    begin with the domain: ``night/mIoU``, ``fog/mIoU``, and ``mean/mIoU`` over domains, which
+    weights all domains equally. A prefix of the inner metric follows the domain:
+    ``comic/pascal_voc/mAP``. A number has a mean if every domain reports it, and none reports NaN
+    or -1, pycocotools' value for "no such objects".
 
     Args:
         metric (dict | BaseMetric): Config of the inner metric, such as ``dict(type='IoUMetric')``.
-            How results are collected from several processes is this metric's business, by the
-            next two arguments; the inner one's own do not count.
+            The next two arguments set how results are collected from several processes; those
+            of the inner metric have no effect.
         collect_device (str): ``'cpu'`` or ``'gpu'``. Defaults to ``'cpu'``.
         collect_dir (str, optional): Folder for collecting on the CPU. Defaults to a temporary one.
-        prefix (str, optional): Put in front of all names. Defaults to none.
+        prefix (str, optional): Precedes all names. Defaults to none.
 
     Raises:
         ValueError: If the inner metric cannot be split by domain.
@@ -53,7 +53,7 @@ class PerDomainMetric(BaseMetric):
         name = type(self.metric).__name__
         if type(self.metric).evaluate is not BaseMetric.evaluate:
             raise ValueError(
-                f'PerDomainMetric cannot split {name}, which has an evaluate() of its own: '
+                f'PerDomainMetric cannot split {name}, which overrides evaluate(): '
                 'expected a metric that only defines process() and compute_metrics()'
             )
         if getattr(self.metric, '_coco_api', None) is not None:
@@ -65,7 +65,7 @@ class PerDomainMetric(BaseMetric):
 
     @property
     def dataset_meta(self) -> dict | None:
-        """dict: Meta information of the dataset, which the inner metric gets, too."""
+        """dict: Meta information of the dataset, which is passed to the inner metric."""
         return self._dataset_meta
 
     @dataset_meta.setter
@@ -78,21 +78,21 @@ class PerDomainMetric(BaseMetric):
 
         Args:
             data_batch (Any): A batch of the dataloader.
-            data_samples (Sequence[dict]): What the model made of it, each with ``domain``.
+            data_samples (Sequence[dict]): The model's results for it, each with ``domain``.
 
         Raises:
             ValueError: If a sample has no domain.
-            RuntimeError: If the inner metric has not one result for each sample.
+            RuntimeError: If the inner metric does not have one result for each sample.
         """
         domains = [_domain(sample) for sample in data_samples]
         self.metric.results = []
         self.metric.process(data_batch, data_samples)
         results, self.metric.results = self.metric.results, []
-        # None at all: it only writes files (format_only=True).
+        # No results at all: the metric only writes files (format_only=True).
         if results and len(results) != len(domains):
             raise RuntimeError(
                 f'PerDomainMetric: {type(self.metric).__name__} has {len(results)} results for '
-                f'{len(domains)} samples; expected one for each, to know its domain'
+                f'{len(domains)} samples; expected one for each, because each has a domain'
             )
         self.results.extend(zip(domains, results))
 
@@ -111,19 +111,19 @@ class PerDomainMetric(BaseMetric):
         for domain, result in results:
             by_domain.setdefault(domain, []).append(result)
         scores = {}
-        for domain, own in by_domain.items():
-            print_log(f'Domain {domain!r}: {len(own):,} samples', logger='current')
+        for domain, domain_results in by_domain.items():
+            print_log(f'Domain {domain!r}: {len(domain_results):,} samples', logger='current')
             # A copy, because CocoMetric keeps the first ground truth that it sees.
-            computed = copy.copy(self.metric).compute_metrics(own)
+            computed = copy.copy(self.metric).compute_metrics(domain_results)
             prefix = f'{self.metric.prefix}/' if self.metric.prefix else ''
             scores[domain] = {f'{prefix}{name}': value for name, value in computed.items()}
         merged = {
             f'{domain}/{name}': value
-            for domain, own in scores.items()
-            for name, value in own.items()
+            for domain, domain_scores in scores.items()
+            for name, value in domain_scores.items()
         }
         for name in next(iter(scores.values()), {}):
-            values = [own.get(name) for own in scores.values()]
+            values = [domain_scores.get(name) for domain_scores in scores.values()]
             if all(map(_is_defined, values)):
                 merged[f'{MEAN}/{name}'] = float(np.mean(values))
         return merged
@@ -133,9 +133,9 @@ def _domain(sample: dict) -> str:
     domain = sample.get('domain')
     if isinstance(domain, str) and domain not in ('', MEAN):
         return domain
-    found = f'has domain={domain!r}' if 'domain' in sample else "has no 'domain'"
+    problem = f'has domain={domain!r}' if 'domain' in sample else "has no 'domain'"
     raise ValueError(
-        f'PerDomainMetric: sample {sample.get("img_path", "without img_path")} {found}. Put '
+        f'PerDomainMetric: sample {sample.get("img_path", "without img_path")} {problem}. Put '
         "dict(type='mmtadp.SetDomain', domain='night') into the pipeline of each dataset, and "
         "'domain' into the meta_keys of its PackSegInputs or PackDetInputs."
     )

@@ -6,7 +6,7 @@ from .images import ImagePool
 from .settings import PRECISIONS, Settings
 from .templates import TEMPLATES
 from .textual_inversion import TextualInversion, TextualInversionSettings
-from .training import Summary, personalize
+from .training import RunSummary, personalize
 
 __all__ = [
     'PRECISIONS',
@@ -15,8 +15,8 @@ __all__ = [
     'DreamBoothSettings',
     'ImagePool',
     'PromptLoss',
+    'RunSummary',
     'Settings',
-    'Summary',
     'TextualInversion',
     'TextualInversionSettings',
     'compare_prompts',

@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from mmtadp.models.diffusion.stable_diffusion import HUB_ID
+from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
 from mmtadp.utils.resumable import exit_code
 
 from .concept import Concept
@@ -27,7 +27,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, settings: type[Setting
     parser.add_argument('--out', required=True, metavar='FOLDER', help='where results go')
     parser.add_argument(
         '--pretrained',
-        default=HUB_ID,
+        default=DEFAULT_HUB_ID,
         help='hub id, diffusers folder, or single .safetensors or .ckpt file in CompVis layout '
         '(default: %(default)s)',
     )

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 import torch
 
-from mmtadp.models.diffusion import TextEncoder, add_learned_tokens, read_learned_tokens
-from mmtadp.models.diffusion.denoising import (
-    denoising_losses,
-    encode_images,
-    load_model,
-    noise_generator,
-)
-from mmtadp.models.diffusion.unet import load_unet_weights
+from mmtadp.models.diffusion import TextEncoder
+from mmtadp.models.diffusion.denoising import denoising_losses, encode_images
+from mmtadp.models.diffusion.loading import load_unet_weights
+from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
 from mmtadp.utils.resumable import RunError
+from mmtadp.utils.seeding import numbered_generator
 
+from .concept import load_model
 from .images import ImagePool
 
 
@@ -83,7 +81,7 @@ def compare_prompts(
         module.to(device)
     rows = []
     for number in range(len(pool)):
-        generator = noise_generator(seed, number)
+        generator = numbered_generator(seed, number)
         image = pool.batch([number]).to(device)
         latents = encode_images(model.vae, image, torch.zeros(1, device=device))
         noise = torch.randn(draws, *latents.shape[1:], generator=generator).to(device)

@@ -4,16 +4,14 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
+from diffusers import DDPMScheduler
+from PIL import Image
 from torch import Tensor, nn
 
-from mmtadp.models.diffusion import TextEncoder
-from mmtadp.models.diffusion.denoising import (
-    encode_images,
-    load_model,
-    noise_generator,
-    sample_images,
-)
+from mmtadp.models.diffusion import DiffusionModel, TextEncoder, load_diffusion_model
+from mmtadp.models.diffusion.denoising import encode_images, load_noise_schedule, sample_images
 from mmtadp.utils.resumable import RunError
+from mmtadp.utils.seeding import numbered_generator
 
 from .images import ImagePool, grid
 from .settings import Settings
@@ -76,8 +74,8 @@ class Concept(ABC):
         """What is trained."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
 
-    def pictures(self, prompts: list[str], seeds: list[int]) -> list:
-        """Return images of the model as it is; see :func:`.denoising.sample_images`."""
+    def sample(self, prompts: list[str], seeds: list[int]) -> list[Image.Image]:
+        """Generate images with the current weights; see :func:`.denoising.sample_images`."""
         unet, training = self.model.unet, self.model.unet.training
         unet.eval()
         with self.accelerator.autocast():
@@ -94,11 +92,11 @@ class Concept(ABC):
         unet.train(training)
         return images
 
-    def sheet(self):
-        """Validation pictures: a row for each prompt, the same noise in each column."""
+    def image_grid(self) -> Image.Image:
+        """Generate validation images: a row for each prompt, the same noise in each column."""
         columns = self.settings.validation_pictures
         rows = [
-            self.pictures([prompt] * columns, [self.settings.seed + i for i in range(columns)])
+            self.sample([prompt] * columns, [self.settings.seed + i for i in range(columns)])
             for prompt in self.settings.validation_prompts
         ]
         return grid([image for row in rows for image in row], columns)
@@ -118,11 +116,31 @@ class Concept(ABC):
         shape = (2, self.model.vae.config.latent_channels, side, side)
         normal, timesteps = [], []
         for number in numbers:
-            # On the CPU, where a seed gives the same values on any machine.
-            generator = noise_generator(self.settings.seed, number)
+            generator = numbered_generator(self.settings.seed, number)
             normal.append(torch.randn(shape, generator=generator))
             last = self.scheduler.config.num_train_timesteps
             timesteps.append(torch.randint(last, (), generator=generator))
         draw, noise = torch.stack(normal).to(device).unbind(dim=1)
         latents = encode_images(self.model.vae, images, draw)
         return latents, noise, torch.stack(timesteps).to(device)
+
+
+def load_model(pretrained: str, architecture: str | None) -> tuple[DiffusionModel, DDPMScheduler]:
+    """Load a whole diffusion model, frozen, and its noise schedule.
+
+    Args:
+        pretrained (str): A hub id, a diffusers folder or a single CompVis file.
+        architecture (str, optional): Architecture of a single file.
+
+    Raises:
+        RunError: If it cannot be loaded; see
+            :func:`mmtadp.models.diffusion.load_diffusion_model`.
+    """
+    try:
+        model = load_diffusion_model(pretrained, architecture)
+        scheduler = load_noise_schedule(pretrained)
+    except (FileNotFoundError, ValueError, ConnectionError) as error:
+        raise RunError(str(error)) from error
+    for module in (model.unet, model.vae, model.text_model):
+        module.requires_grad_(False).eval()
+    return model, scheduler

@@ -118,7 +118,7 @@ class DreamBooth(Concept):
             found = sum(path.suffix in ('.png', '.jpg', '.jpeg') for path in folder.iterdir())
             missing = [] if found >= len(paths) else missing
         for index in tqdm(missing, desc='class images', disable=not accelerator.is_main_process):
-            (image,) = self.pictures([settings.class_prompt], [settings.seed + index])
+            (image,) = self.sample([settings.class_prompt], [settings.seed + index])
             write_file(paths[index], image.save)
         accelerator.wait_for_everyone()
         return self._pool(str(folder))

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from mmtadp.captioning.image_loading import UnusableImageError, open_rgb
+from mmtadp.models.diffusion.denoising import to_tensor
 from mmtadp.utils.image_sources import find_images
 from mmtadp.utils.resumable import RunError
 
@@ -85,11 +86,6 @@ class ImagePool:
             raise RunError(
                 f'{path} cannot be used: {error}. Repair it or move it out of the folder.'
             ) from None
-
-
-def to_tensor(image: Image.Image) -> Tensor:
-    """RGB, [0, 255] -> (3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1)
 
 
 def grid(images: Sequence[Image.Image], columns: int) -> Image.Image:

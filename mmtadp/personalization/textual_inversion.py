@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
-from mmtadp.models.diffusion import TextEncoder, add_learned_tokens
+from mmtadp.models.diffusion import TextEncoder
 from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file
-from mmtadp.utils.learned_embeds import LearnedToken
+from mmtadp.utils.learned_tokens import LearnedToken, add_learned_tokens
 from mmtadp.utils.resumable import RunError
 
 from .concept import Concept

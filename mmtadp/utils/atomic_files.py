@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files that appear whole or not at all."""
 
 import json
 import os
@@ -11,34 +11,34 @@ from typing import Any
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Writes a file so that it is always either the old or the new one, whole.
+    """Replace a file: at any moment, the old or the new one is there as a whole.
 
     Args:
-        path (Path): The file; its folder is made.
-        write (Callable): Writes to the path that it is given, which has the same suffix.
+        path (Path): The file; its folder is made if necessary.
+        write (Callable): Writes to its argument, a path with the same suffix.
     """
     with _replacement(path, f'.{path.stem}.{secrets.token_hex(4)}{path.suffix}') as new:
         write(new)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """As :func:`write_file`; what a kill leaves behind has not even the suffix of a whole file."""
+    """Write bytes as :func:`write_file` does; a kill leaves no file with the same suffix."""
     with _replacement(path, f'.{path.name}.{secrets.token_hex(4)}.tmp') as new:
         new.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """As :func:`write_bytes`, in UTF-8 with the line breaks that ``text`` has."""
+    """Write text as :func:`write_bytes` does, in UTF-8 and with the line breaks of ``text``."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, data: Any) -> None:
-    """As :func:`write_text`, indented."""
+    """Write indented JSON as :func:`write_text` does."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + '\n')
 
 
 def write_folder(path: Path, write: Callable[[Path], Any]) -> None:
-    """As :func:`write_file`; the old folder goes when the new one is whole."""
+    """Replace a folder; the old one is removed when the new one is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new, old = (path.with_name(f'.{path.name}.{age}') for age in ('new', 'old'))
     for folder in (new, old):
@@ -55,7 +55,7 @@ def write_folder(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a new name in a folder survive a power cut."""
+    """Make new names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""From what the user names (a folder, a list, a glob or a config) to image files."""
+"""Find the image files that a folder, a list, a glob or a config names."""
 
 import glob
 import os
@@ -7,16 +7,14 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from mmtadp.utils.resumable import RunError
-
-CONFIG_EXTENSIONS = ('.py', '.json', '.yaml', '.yml')
+from .resumable import RunError
 
 # fmt: off
 IMAGE_EXTENSIONS = (
     '.bmp', '.gif', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp',
 )
 # fmt: on
-
+CONFIG_EXTENSIONS = ('.py', '.json', '.yaml', '.yml')
 SOURCES = (
     'a folder (searched with its subfolders), an image, a text file with one image per line, a '
     "quoted glob such as 'data/*/images/*.jpg', or an mmseg or mmdet config"
@@ -36,15 +34,15 @@ def find_images(
     splits: Sequence[str] = ('train', 'val', 'test'),
     cfg_options: dict | None = None,
 ) -> list[ImageFile]:
-    """Finds the images that a source names.
+    """Return the images that a source names.
 
     Args:
         source (str): One of :data:`SOURCES`. Lines of a text file are paths, relative to
-            ``root``, and may leave the image extension out; what follows a tab is not read.
+            ``root``, and may leave the image extension out; text after a tab is ignored.
         root (str, optional): Folder that relative keys start from. Defaults to the folder
             itself, the folder of the text file, the part of a glob before its first wildcard, or
             the image folder of each dataset of a config.
-        splits (Sequence[str]): For a config: whose datasets, of 'train', 'val' and 'test'.
+        splits (Sequence[str]): For a config: some of 'train', 'val' and 'test'.
         cfg_options (dict, optional): For a config: settings that override it.
 
     Returns:
@@ -52,7 +50,7 @@ def find_images(
         once.
 
     Raises:
-        RunError: If there is no such source, or it has no image.
+        RunError: If the source does not exist or has no image.
     """
     if os.path.isdir(source):
         images = [ImageFile(path, source) for path in sorted(_walk(source))]
@@ -81,7 +79,7 @@ def _from_file(
     if extension in IMAGE_EXTENSIONS:
         return [ImageFile(source, os.path.dirname(os.path.abspath(source)))]
     if extension in CONFIG_EXTENSIONS:
-        from .dataset_images import config_images
+        from .config_datasets import config_images
 
         config = Config.fromfile(source)
         if cfg_options:
@@ -92,7 +90,7 @@ def _from_file(
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Images below a folder; links to folders are followed, each folder once."""
+    """Yield the images below a folder; follow links to folders, each folder once."""
     seen = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
@@ -100,8 +98,8 @@ def _walk(folder: str) -> Iterator[str]:
             folders.clear()
             continue
         seen.add(real)
-        # Hidden ones too are left out: '._a.jpg' is what macOS leaves beside a.jpg on a disk of
-        # another system, and is no image.
+        # Hidden files are left out as well: macOS leaves '._a.jpg', which is not an image, next to
+        # a.jpg on the disks of other systems.
         folders[:] = sorted(name for name in folders if not name.startswith('.'))
         for name in files:
             if _is_image(name) and not name.startswith('.'):
@@ -120,7 +118,7 @@ def _listed(source: str, root: str) -> list[str]:
     if paths and not any(map(os.path.isfile, paths)):
         raise RunError(
             f'{source}: none of the {len(paths):,} images it lists exists, such as {paths[0]}. '
-            'Paths are relative to the folder of the list; name another with --root.'
+            'Paths are relative to the folder of the list, or to --root.'
         )
     return paths
 

@@ -8,7 +8,7 @@ from tests.utils.tiny_captioner import save_blip2, write_photos
 
 @pytest.fixture(scope='session')
 def blip2(tmp_path_factory) -> Path:
-    """The folder of a tiny BLIP-2."""
+    """Save a tiny BLIP-2 and return its folder."""
     return save_blip2(tmp_path_factory.mktemp('models') / 'blip2')
 
 

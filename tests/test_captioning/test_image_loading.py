@@ -8,9 +8,9 @@ from PIL import Image
 
 from mmtadp.captioning.image_loading import (
     UnusableImageError,
-    explained_worker_death,
     load_ahead,
     open_rgb,
+    wrap_worker_errors,
 )
 from mmtadp.utils.resumable import RunError
 
@@ -51,7 +51,7 @@ def test_other_modes(tmp_path, mode):
 
 
 def bmp_header(width: int, height: int) -> bytes:
-    """A BMP file that claims to have so many pixels."""
+    """Return a BMP file that claims to have so many pixels."""
     size = struct.pack('<IiiHHIIiiII', 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
     return b'BM' + struct.pack('<IHHI', 54, 0, 0, 54) + size
 
@@ -68,8 +68,8 @@ def broken_files(folder) -> dict[str, str]:
     (folder / 'bomb.bmp').write_bytes(bmp_header(30_000, 40_000))
     return {
         'cut.jpg': '[Tt]runcated',
-        'empty.png': 'no image',
-        'text.png': 'no image',
+        'empty.png': 'image',
+        'text.png': 'image',
         'folder.png': 'IsADirectoryError',
         'gone.png': 'does not exist',
         'bomb.bmp': '30000 x 40000 is 1,200,000,000 pixels, more than --max-pixels 100,000,000',
@@ -108,5 +108,5 @@ def die(image):
 def test_death_of_a_worker(photo):
     loading = load_ahead([['a']], dict(a=str(photo[0])), die, workers=1)
     died = pytest.raises(RunError, match='decodes images died.*--workers')
-    with died, explained_worker_death():
+    with died, wrap_worker_errors():
         list(loading)

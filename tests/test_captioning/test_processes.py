@@ -12,6 +12,7 @@ import pytest
 
 from mmtadp.captioning import LocalEngine, Processes, Task, run_task
 from mmtadp.captioning.journal import Journal
+from mmtadp.captioning.task import Progress
 from mmtadp.captions.write import ResultFiles
 from mmtadp.utils.resumable import RunError
 from tests.utils.captioning_runs import captions_of, interrupt, run
@@ -35,7 +36,7 @@ def _run_one(task: Task, rank: int, count: int, port: int) -> None:
 
 
 def start(task: Task, count: int) -> list[multiprocessing.Process]:
-    """Starts the processes of a run."""
+    """Start the processes of a run."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
@@ -58,7 +59,7 @@ def run_several(task: Task, count: int) -> list[int]:
 
 @pytest.fixture
 def whole(task) -> bytes:
-    """The file of a single process."""
+    """Return the file of a single process."""
     single = replace(task, out=task.out.replace('captions', 'single'))
     run(single)
     return Path(single.out).read_bytes()
@@ -76,7 +77,7 @@ def test_as_one_process(task, whole, count):
 def test_continued_by_another_number_of_processes(task, whole, monkeypatch):
     task = replace(task, batch_size=1)
     folder = ResultFiles(task.out).journal
-    monkeypatch.setattr('mmtadp.captioning.journal.os.fsync', lambda file: time.sleep(0.2))
+    monkeypatch.setattr('mmtadp.utils.json_lines.os.fsync', lambda file: time.sleep(0.2))
     processes = start(task, 2)
     deadline = time.monotonic() + 60
     while not all((folder / f'{rank}.jsonl').exists() for rank in range(2)) or any(
@@ -88,10 +89,10 @@ def test_continued_by_another_number_of_processes(task, whole, monkeypatch):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
     monkeypatch.undo()
-    done = len(Journal(folder).read())
+    done = len(Progress.join(Journal(folder).read()))
     assert 2 <= done < 11
     interrupt(task, monkeypatch, batches=1)  # one process
-    assert len(Journal(folder).read()) == done + 1
+    assert len(Progress.join(Journal(folder).read())) == done + 1
     assert run_several(task, 3) == [0, 0, 0]
     assert Path(task.out).read_bytes() == whole
 

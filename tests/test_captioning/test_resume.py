@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mmtadp.captioning import Captioner, Decoding, Summary
+from mmtadp.captioning import Captioner, CaptioningSummary, Decoding
 from mmtadp.captioning.journal import Journal
+from mmtadp.captioning.task import Progress
 from mmtadp.captions.write import ResultFiles
 from mmtadp.utils.resumable import RunError
 from tests.utils.captioning_runs import (
@@ -24,7 +25,7 @@ from tests.utils.captioning_runs import (
 
 @pytest.fixture
 def whole(task) -> bytes:
-    """The file that the task gives without an interruption."""
+    """Return the file that the task gives without an interruption."""
     at_once = replace(task, out=task.out.replace('captions', 'at_once'))
     run(at_once)
     return Path(at_once.out).read_bytes()
@@ -34,7 +35,7 @@ def test_an_interrupted_run_continues(task, whole, monkeypatch):
     interrupt(task, monkeypatch, batches=2)
     assert not Path(task.out).exists()
     batches = spy_on_batches(monkeypatch)
-    assert run(task) == Summary(captions=11, skipped=0, new=3)
+    assert run(task) == CaptioningSummary(captions=11, skipped=0, new=3)
     assert batches == [(3, None)]
     assert Path(task.out).read_bytes() == whole
     assert not ResultFiles(task.out).journal.exists()
@@ -81,7 +82,7 @@ def test_killed_again_and_again(task, whole, tmp_path, workers):
         kills.append(process.exitcode)
         assert not Path(task.out).exists()
         # At most one batch was begun and is lost, per kill.
-        done = len(Journal(journal.parent).read())
+        done = len(Progress.join(Journal(journal.parent).read()))
         assert batches <= done
         assert log.read_text().count('\n') - done <= len(kills)
     assert kills == [-signal.SIGKILL] * 4
@@ -114,7 +115,7 @@ def test_a_finished_run_has_nothing_to_do(task, monkeypatch):
     run(task)
     before = {path: path.stat().st_mtime_ns for path in Path(task.out).parent.iterdir()}
     monkeypatch.setattr(Captioner, 'load', lambda *args: pytest.fail('loaded the model'))
-    assert run(task) == Summary(captions=11, skipped=0, new=0)
+    assert run(task) == CaptioningSummary(captions=11, skipped=0, new=0)
     assert before == {path: path.stat().st_mtime_ns for path in Path(task.out).parent.iterdir()}
 
 
@@ -124,7 +125,7 @@ def test_images_added_later(task, whole, photos, tmp_path):
     task = replace(task, source=str(folder))
     assert run(task).new == 10
     moved.rename(folder / 'day/004.jpg')
-    assert run(task) == Summary(captions=11, skipped=0, new=1)
+    assert run(task) == CaptioningSummary(captions=11, skipped=0, new=1)
     assert Path(task.out).read_bytes() == whole
 
 
@@ -140,7 +141,7 @@ def test_images_added_later(task, whole, photos, tmp_path):
 )
 def test_other_arguments_are_refused(task, monkeypatch, change, message):
     refused = pytest.raises(
-        RunError, match=f'{message}.*another --out, or start anew with --overwrite'
+        RunError, match=f'{message}.*another --out, or start .*with --overwrite'
     )
     interrupt(task, monkeypatch, batches=1)
     with refused:
@@ -165,7 +166,7 @@ def test_overwrite(task, whole, monkeypatch):
     interrupt(other, monkeypatch, batches=1)
     # The old file stays until the new one is whole, and continuing needs no --overwrite.
     assert Path(task.out).read_bytes() == whole
-    assert run(replace(other, overwrite=False)) == Summary(captions=11, skipped=0, new=7)
+    assert run(replace(other, overwrite=False)) == CaptioningSummary(captions=11, skipped=0, new=7)
     assert all(len(caption.split()) <= 5 for caption in captions_of(task).values())
 
 
@@ -177,7 +178,7 @@ def test_a_file_of_unknown_origin_is_not_touched(task):
 
 
 def test_a_slip_in_the_model_name_binds_nobody(task):
-    with pytest.raises(RunError, match='no local folder'):
+    with pytest.raises(RunError, match='not a local folder'):
         run(replace(task, model='no/such'))
     assert run(task).captions == 11
 
@@ -192,7 +193,7 @@ def test_stopped_between_the_files_of_the_result(task, whole, monkeypatch, step)
     # Without provenance, the journal says how the captions were made.
     if step == 'write_json':
         assert not ResultFiles(task.out).provenance.exists()
-    assert run(task) == Summary(captions=11, skipped=0, new=0)
+    assert run(task) == CaptioningSummary(captions=11, skipped=0, new=0)
     assert batches == [] and Path(task.out).read_bytes() == whole
     assert json.loads(ResultFiles(task.out).provenance.read_text())['captions'] == 11
     assert not ResultFiles(task.out).journal.exists()

@@ -1,6 +1,7 @@
 import pytest
 
 from mmtadp.captions import CaptionStore
+from mmtadp.captions.formats import Entry
 from mmtadp.captions.keys_of_images import assign_keys
 from mmtadp.captions.write import write_captions
 from mmtadp.utils.image_sources import ImageFile
@@ -23,7 +24,7 @@ def test_keys_lead_back_to_their_images(policy, keys, tmp_path):
     assigned = assign_keys(images('night/a.png', 'day/b.1.jpg'), policy)
     assert list(assigned) == keys
     path = tmp_path / 'captions.json'
-    write_captions(path, {key: dict(captions=[image]) for key, image in assigned.items()})
+    write_captions(path, {key: Entry((image,)) for key, image in assigned.items()})
     for store in (CaptionStore([str(path)]), CaptionStore([str(path)], policy)):
         assert all(store.find(image) == [image] for image in assigned.values())
 

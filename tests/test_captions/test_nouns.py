@@ -46,7 +46,8 @@ def test_environment_variable(tmp_path):
     assert done.stdout == "('cat',)\n", done.stderr
 
 
-def test_published_captions(shared, real_tagger):
+def test_published_captions(shared, use_nltk_data):
+    use_nltk_data(shared / 'nltk_data')
     path = shared / 'captions' / 'pascal_object_captions_min40_max77.json'
     entries = json.loads(path.read_text())
     found = {key: find_nouns(entry['captions'][-1].strip()) for key, entry in entries.items()}

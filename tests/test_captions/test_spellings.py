@@ -26,5 +26,5 @@ def test_the_names_of_voc2012(repository):
 
 def test_spellings():
     assert respell(['sheep', 'aeroplane'], [['aeroplane', 'airplane']]) == ['sheep', 'airplane']
-    with pytest.raises(RunError, match="'plane' is none of the class names sheep"):
+    with pytest.raises(RunError, match="'plane' .* sheep"):
         respell(['sheep'], [['plane', 'airplane']])

@@ -36,7 +36,7 @@ class Brightness(BaseModel):
 
 
 def of_domain(root: Path, domain: str, count: int, tta: bool) -> dict:
-    """The first of the images, as a domain."""
+    """Return the first images, as a domain."""
     pack = [dict(type='PackSegInputs', meta_keys=('img_path', 'domain', 'flip'))]
     annotations = [dict(type='LoadAnnotations')]
     flips = [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)]

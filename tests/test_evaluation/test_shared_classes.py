@@ -39,7 +39,7 @@ COCO = dict(type='CocoMetric')
 
 
 def predictions(root, name='Watercolor2kDataset', domain=None, meta_keys=('instances',)) -> list:
-    """Samples of the test images with :data:`FOUND`."""
+    """Return samples of the test images with :data:`FOUND`."""
     set_domain = [] if domain is None else [dict(type='mmtadp.SetDomain', domain=domain)]
     dataset = DATASETS.build(
         dict(

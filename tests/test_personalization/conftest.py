@@ -1,7 +1,7 @@
 """Tiny runs of textual inversion and DreamBooth."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import pytest
 from PIL import Image

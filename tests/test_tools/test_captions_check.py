@@ -6,7 +6,7 @@ from PIL import Image
 
 @pytest.fixture
 def tool(run_tool, capsys):
-    """Runs a captions tool in this process; returns exit code, output and errors."""
+    """Run a captions tool in this process; return exit code, output and errors."""
 
     def tool(name: str, *args) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
@@ -35,7 +35,7 @@ def test_check_of_a_good_file(tool, images, tmp_path):
     assert said.splitlines() == [
         'good.json: 3 keys (read as stem), compared with 3 images',
         'tokens per caption: 4 to 4, median 4, limit 77',
-        "1 captions serve several images (no problem by itself); the commonest has 3: 'a dog'",
+        "1 captions belong to several images (not a problem); the most frequent one to 3: 'a dog'",
         'no problems',
     ]
 

@@ -14,7 +14,7 @@ from tests.utils.paths import REPOSITORY
 
 @pytest.fixture
 def clean(run_tool, capsys, shared, monkeypatch):
-    """Runs the tool in this process; returns exit code, output and errors."""
+    """Run the tool in this process; return exit code, output and errors."""
     import nltk
 
     monkeypatch.setattr(nltk.data, 'path', [str(shared / 'nltk_data')])
@@ -25,6 +25,14 @@ def clean(run_tool, capsys, shared, monkeypatch):
         return (end.value.code, *capsys.readouterr())
 
     return clean
+
+
+@pytest.fixture
+def online(monkeypatch):
+    """Let the client of the endpoint send requests, which it refuses where the hub is offline."""
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    monkeypatch.setenv('HF_HUB_OFFLINE', '0')
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', False)
 
 
 @pytest.fixture
@@ -41,13 +49,13 @@ def test_offline(clean, captions, tmp_path):
     arguments = ('captions.json', '--style', 'watercolor', '--out', 'cleaned.json')
     code, said, _ = clean(*arguments, '--report', 'report.json')
     assert code == 0
-    assert said.splitlines() == [
+    *lines, last = said.splitlines()
+    assert lines == [
         'cleaned.json: 3 images, 2 captions changed',
         "    '- a watercolor painting of a dog' -> 'a dog'",
         "    'a watercolor painting' -> ''",
-        '1 have an empty caption, such as c: CaptionLoadTransform takes them with '
-        "missing='null', or say --if-empty TEXT",
     ]
+    assert 'empty caption, such as c' in last and '--if-empty TEXT' in last
     assert json.loads((tmp_path / 'cleaned.json').read_text()) == {
         'a': {'captions': ['a dog'], 'class_label': 12},
         'b': {'captions': ['a cat on a chair']},
@@ -69,8 +77,7 @@ def test_what_the_user_can_put_right(clean, captions):
     assert code == 2 and 'caption file not found' in errors
 
 
-def test_endpoint(clean, captions, tmp_path, monkeypatch):
-    monkeypatch.setenv('no_proxy', '127.0.0.1')
+def test_endpoint(clean, captions, tmp_path, monkeypatch, online):
     monkeypatch.setenv('SECRET', 'key')
     with serve() as endpoint:
         arguments = ('captions.json', '--style', 'watercolor', '--out', 'cleaned.json')
@@ -91,8 +98,7 @@ def test_endpoint(clean, captions, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('number, code', [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
-def test_killed_then_continued(clean, shared, tmp_path, monkeypatch, number, code):
-    monkeypatch.setenv('no_proxy', '127.0.0.1')
+def test_killed_then_continued(clean, shared, tmp_path, online, number, code):
     captions = {str(i): f'a watercolor painting of dog {i}' for i in range(20)}
     (tmp_path / 'captions.json').write_text(json.dumps(captions))
     with serve() as endpoint:

@@ -8,7 +8,7 @@ from tests.utils.tiny_tagger import write_tagger
 
 @pytest.fixture
 def derive(run_tool, capsys):
-    """Runs the tool in this process; returns exit code, output and errors."""
+    """Run the tool in this process; return exit code, output and errors."""
 
     def derive(*args) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
@@ -20,7 +20,7 @@ def derive(run_tool, capsys):
 
 @pytest.fixture
 def tagger_data(tmp_path, monkeypatch):
-    """A folder of NLTK data in place of whatever this machine has."""
+    """Use an empty folder of NLTK data in place of the machine's."""
     import nltk
 
     monkeypatch.setattr(nltk.data, 'path', [str(tmp_path / 'nltk_data')])
@@ -44,7 +44,7 @@ def test_nouns(derive, tagger_data, tmp_path):
     write_tagger(tagger_data)
     code, said, _ = derive('nouns', 'captions.json', '--out', 'nouns.json')
     assert code == 0 and 'nouns.json: 2 images, 3 captions changed' in said
-    assert '1 have an empty caption, such as b' in said
+    assert '1 images have an empty caption, such as b' in said
     assert read(tmp_path / 'nouns.json') == {'a': ['cat dogs', 'dogs'], 'b': ['']}
 
 

@@ -29,7 +29,7 @@ def arguments(tmp_path_factory) -> list[str]:
 
 @pytest.fixture
 def generate(run_tool, capsys):
-    """Runs the tool in this process; returns exit code, output and errors."""
+    """Run the tool in this process; return exit code, output and errors."""
 
     def generate(*args) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as end:
@@ -45,7 +45,7 @@ def test_folder_to_captions(generate, arguments, tmp_path):
     assert code == 0
     assert f'{out}: 23 captions, 23 images done in this run' in said
     assert 'images/s' in said and 'of the time in the model' in said
-    assert f"ann_file='{out}', key='relpath')" in said
+    assert f"ann_file='{out}')" in said
     assert len(CaptionStore([str(out)])) == 23
     code, said, _ = generate(*arguments, '--out', out)
     assert code == 0 and '23 captions, 0 images done in this run' in said
@@ -84,8 +84,8 @@ def test_the_captions_of_a_config_are_found_by_its_own_pipeline(generate, argume
 @pytest.mark.parametrize(
     'more, message',
     [
-        (['--model', 'no/such'], "model 'no/such' is no local folder"),
-        (['--key', 'stem', '--root', '/nowhere', '--out', 'captions.txt'], 'named something.json'),
+        (['--model', 'no/such'], "model 'no/such'"),
+        (['--key', 'stem', '--root', '/nowhere', '--out', 'captions.txt'], 'captions.txt: '),
         (['--min-new-tokens', '9'], 'expected 0 <= min <= max'),
         (['--root', '/nowhere'], 'is not inside /nowhere'),
         (['--part', '50', '99'], 'fewer batches than parts'),
@@ -197,7 +197,9 @@ def test_ray_gives_the_same_file(generate, arguments, tmp_path):
     provenance = json.loads(out.with_suffix('.provenance.json').read_text())
     assert (provenance['engine'], provenance['processes']) == ('ray', 2)
     for path in (single, out):
-        assert path.with_suffix('.skipped.txt').read_text().split('\t')[1].startswith('no image')
+        assert (
+            path.with_suffix('.skipped.txt').read_text().split('\t')[1].startswith('not an image')
+        )
 
 
 def test_benchmark_compares_both_ways(run_tool, arguments, capsys):

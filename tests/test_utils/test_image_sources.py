@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from mmtadp.utils.dataset_images import config_images
+from mmtadp.utils.config_datasets import config_images
 from mmtadp.utils.image_sources import find_images
 from mmtadp.utils.resumable import RunError
 

@@ -6,29 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from mmtadp.captioning import Captioner, LocalEngine, Processes, Summary, Task, run_task
-from mmtadp.captioning.journal import Journal, Progress
+from mmtadp.captioning import Captioner, CaptioningSummary, LocalEngine, Processes, Task, run_task
+from mmtadp.captioning.journal import Journal
 
 
-def run(task: Task) -> Summary:
-    """Runs a task on the CPU."""
+def run(task: Task) -> CaptioningSummary:
+    """Run a task on the CPU."""
     processes = Processes()
     return run_task(task, LocalEngine('cpu', processes), processes)
 
 
 def captions_of(task: Task) -> dict[str, str]:
-    """The captions that a run wrote."""
+    """Return the captions that a run wrote."""
     entries = json.loads(Path(task.out).read_text())
     return {key: entry['captions'][0] for key, entry in entries.items()}
 
 
 def names_beside(task: Task) -> list[str]:
-    """What is in the folder of the result."""
+    """Return the names in the folder of the result."""
     return sorted(path.name for path in Path(task.out).parent.iterdir())
 
 
 def change_models(monkeypatch: pytest.MonkeyPatch, change: Callable[[Captioner], None]) -> None:
-    """Applies something to every model that is loaded from now on."""
+    """Apply something to every model that is loaded from now on."""
     load = Captioner.load.__func__
 
     def load_and_change(cls, *args, **kwargs):
@@ -40,7 +40,7 @@ def change_models(monkeypatch: pytest.MonkeyPatch, change: Callable[[Captioner],
 
 
 def change_logits(monkeypatch: pytest.MonkeyPatch, change: Callable) -> None:
-    """Applies something to the logits of every model that is loaded from now on."""
+    """Apply something to the logits of every model that is loaded from now on."""
 
     def hook(module, args, logits):
         change(logits)
@@ -53,7 +53,7 @@ def change_logits(monkeypatch: pytest.MonkeyPatch, change: Callable) -> None:
 
 
 def spy_on_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
-    """Size and search of every batch that is captioned from now on."""
+    """Record size and search of every batch that is captioned from now on."""
     batches, caption = [], Captioner.caption
 
     def spy(self, images, decoding=None):
@@ -65,12 +65,12 @@ def spy_on_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
 
 
 def interrupt(task: Task, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
-    """Runs a task until so many batches are recorded."""
+    """Run a task until so many batches are recorded."""
     append, count = Journal.append, []
 
-    def append_and_stop(self, batch: Progress) -> None:
-        append(self, batch)
-        count.append(batch)
+    def append_and_stop(self, record: dict) -> None:
+        append(self, record)
+        count.append(record)
         if len(count) == batches:
             raise KeyboardInterrupt
 

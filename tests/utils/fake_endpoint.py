@@ -13,7 +13,7 @@ Change = Callable[[dict[str, str]], Any]
 
 
 def clean(numbered: dict[str, str]) -> dict[str, str]:
-    """Does as asked."""
+    """Clean the captions as asked."""
     return {
         number: re.sub(r'^a watercolor painting of ', '', text)
         for number, text in numbered.items()
@@ -59,7 +59,7 @@ class FakeEndpoint:
 
 @contextmanager
 def serve() -> Iterator[FakeEndpoint]:
-    """Runs an endpoint in a thread."""
+    """Run an endpoint in a thread."""
     endpoint = FakeEndpoint()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,9 +1,9 @@
-"""Times captioning against a plain loop over one image at a time, in one process.
+"""Time captioning against a plain loop over one image at a time, in one process.
 
     python tools/captions/benchmark.py data/streets/images --model MODEL --limit 64
 
-The plain loop opens an image, processes it, generates and goes on. Both have the same model and
-the same images, and take turns, so what counts is their ratio.
+The plain loop opens, processes and captions one image after another. Both use the same model and
+images and take turns, so that their ratio is meaningful on a busy machine.
 """
 
 import argparse
@@ -13,39 +13,31 @@ import time
 
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-
-from mmtadp.captioning import DEFAULT_MODEL, DTYPES, Captioner, Decoding  # noqa: E402
-from mmtadp.captioning.batching import AdaptiveBatches  # noqa: E402
-from mmtadp.captioning.image_loading import default_workers, load_ahead  # noqa: E402
-from mmtadp.captioning.local_engine import caption_batch  # noqa: E402
-from mmtadp.utils.image_sources import (
-    SOURCES,  # noqa: E402
-    find_images,  # noqa: E402
-)
-
 
 def parse_args() -> argparse.Namespace:
+    """Return the arguments."""
     parser = argparse.ArgumentParser(description='Time captioning.')
-    parser.add_argument('input', help=SOURCES)
-    parser.add_argument('--model', default=DEFAULT_MODEL)
-    parser.add_argument('--dtype', choices=(*DTYPES, 'int8'), default='fp32')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('input', help='images, as for tools/captions/generate.py')
+    parser.add_argument(
+        '--model', default='Salesforce/blip2-opt-2.7b', help='default: %(default)s'
+    )
+    parser.add_argument('--dtype', choices=('fp16', 'bf16', 'fp32', 'int8'), default='fp32')
+    parser.add_argument('--device', help='default: a GPU if there is one')
     parser.add_argument('--min-new-tokens', type=int, default=0)
     parser.add_argument('--max-new-tokens', type=int, default=77)
     parser.add_argument('--num-beams', type=int, default=1)
     parser.add_argument('--batch-size', type=int, default=16)
-    parser.add_argument('--workers', type=int, default=default_workers())
-    parser.add_argument('--limit', type=int, default=64, help='how many images')
+    parser.add_argument('--workers', type=int, help='default: number of spare cores, at most 8')
+    parser.add_argument('--limit', type=int, default=64, help='number of images (default: 64)')
     parser.add_argument('--repeats', type=int, default=3)
     return parser.parse_args()
 
 
-def caption_in_batches(
-    captioner: Captioner, paths: list[str], batches: AdaptiveBatches, workers: int
-) -> list[str]:
-    """As tools/captions/generate.py does it."""
+def caption_in_batches(captioner, paths: list[str], batches, workers: int) -> list[str]:
+    """Caption as tools/captions/generate.py does."""
+    from mmtadp.captioning.image_loading import load_ahead
+    from mmtadp.captioning.local_engine import caption_batch
+
     keys = {path: path for path in paths}
     cut = [paths[i : i + batches.size] for i in range(0, len(paths), batches.size)]
     captions = {}
@@ -55,8 +47,10 @@ def caption_in_batches(
     return [captions.get(path, '') for path in paths]
 
 
-def caption_one_by_one(captioner: Captioner, paths: list[str]) -> list[str]:
-    """As one would at first."""
+def caption_one_by_one(captioner, paths: list[str]) -> list[str]:
+    """Caption in a plain loop."""
+    from PIL import Image
+
     captions = []
     for path in paths:
         with Image.open(path) as image:
@@ -66,15 +60,23 @@ def caption_one_by_one(captioner: Captioner, paths: list[str]) -> list[str]:
 
 
 def main() -> None:
+    """Time both ways and print the results."""
     args = parse_args()
+    import torch
+
+    from mmtadp.captioning import Captioner, Decoding
+    from mmtadp.captioning.batching import AdaptiveBatches
+    from mmtadp.captioning.image_loading import default_workers
+    from mmtadp.utils.image_sources import find_images
+
+    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    workers = default_workers() if args.workers is None else args.workers
     paths = [image.path for image in find_images(args.input)][: args.limit]
     decoding = Decoding(args.min_new_tokens, args.max_new_tokens, args.num_beams)
-    captioner = Captioner.load(args.model, decoding, dtype=args.dtype, device=args.device)
+    captioner = Captioner.load(args.model, decoding, dtype=args.dtype, device=device)
     batches = AdaptiveBatches(args.batch_size)
     ways = {
-        'batches, decoded ahead': lambda: caption_in_batches(
-            captioner, paths, batches, args.workers
-        ),
+        'batches, decoded ahead': lambda: caption_in_batches(captioner, paths, batches, workers),
         'one image at a time': lambda: caption_one_by_one(captioner, paths),
     }
     seconds, shares, captions = {way: [] for way in ways}, {way: [] for way in ways}, {}
@@ -87,8 +89,8 @@ def main() -> None:
                 seconds[way].append(taken)
                 shares[way].append(captioner.seconds / taken)
     print(
-        f'{args.model}, {len(paths)} images, {args.dtype}, {args.device}, batches of '
-        f'{batches.size}, {args.workers} workers, {torch.get_num_threads()} threads, torch '
+        f'{args.model}, {len(paths)} images, {args.dtype}, {device}, batches of '
+        f'{batches.size}, {workers} workers, {torch.get_num_threads()} threads, torch '
         f'{torch.__version__}, {args.repeats} repeats'
     )
     for way, taken in seconds.items():

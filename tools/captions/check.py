@@ -1,13 +1,13 @@
-"""Compares a caption file with the images it is for, and looks into its captions.
+"""Compare a caption file with the images it is for, and check its captions.
 
     python tools/captions/check.py captions.json data/streets/images
     python tools/captions/check.py captions.json my_config.py --style watercolor --words paint
 
-Counts images without a caption, keys without an image, keys that fit several images, empty and
-repeated captions, captions too long for CLIP (77 tokens), and captions with words of a style, as
-tools/captions/clean.py knows it, or of a list.
+It counts images without a caption, keys without an image, keys that fit several images, empty and
+repeated captions, captions too long for CLIP (77 tokens), and captions with words of a style of
+tools/captions/clean.py, or of a list.
 
-Exit codes: 0 no problem found, 1 problems, 2 files that cannot be read.
+Exit codes: 0 no problems, 1 problems, 2 user error, such as a file that cannot be read.
 """
 
 import argparse
@@ -15,31 +15,45 @@ import statistics
 import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
+# The library is imported after the arguments are parsed: --help and wrong arguments must not wait
+# for torch.
+SOURCES = (
+    'a folder (searched with its subfolders), an image, a text file with one image per line, a '
+    "quoted glob such as 'data/*/images/*.jpg', or an mmseg or mmdet config"
+)
+SPLITS = ('train', 'val', 'test')
+STYLES = 'comic, fog, night, rain, snow, watercolor'
+PROBLEMS = ('missing', 'extra', 'ambiguous', 'empty', 'repeated', 'long', 'style')
 
-from mmtadp.captioning.cleaning import STYLES, Vocabulary
-from mmtadp.captions import CaptionFileError
-from mmtadp.captions.check import PROBLEMS, Report, check_captions
-from mmtadp.captions.keys import KEY_POLICIES
-from mmtadp.models.diffusion.tokenizer import count_clip_tokens
-from mmtadp.utils.atomic_files import write_json
-from mmtadp.utils.image_sources import SOURCES, find_images
-from mmtadp.utils.resumable import RunError
+
+class DictAction(argparse.Action):
+    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
+
+    def __call__(self, *args) -> None:
+        """Store the pairs as a dict."""
+        from mmengine.config import DictAction as MMEngineDictAction
+
+        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Check a caption file.')
     parser.add_argument('captions', help='caption file of any schema')
-    parser.add_argument('input', nargs='?', help=f'what it is for: {SOURCES}')
-    parser.add_argument('--key', choices=KEY_POLICIES, default='auto', help='what its keys are')
-    parser.add_argument('--root', help='where relative paths of a list start')
+    parser.add_argument('input', nargs='?', help=f'the images it is for: {SOURCES}')
+    parser.add_argument(
+        '--key',
+        choices=('auto', 'stem', 'filename', 'relpath'),
+        default='auto',
+        help='how keys name images (default: auto)',
+    )
+    parser.add_argument('--root', help='folder from which relative paths of a list start')
     parser.add_argument(
         '--splits',
         nargs='+',
-        choices=('train', 'val', 'test'),
-        default=('train', 'val', 'test'),
-        help='of a config (default: all)',
+        choices=SPLITS,
+        default=SPLITS,
+        help='datasets of a config (default: all)',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='settings that override a config'
@@ -49,40 +63,45 @@ def make_parser() -> argparse.ArgumentParser:
         '--style',
         nargs='+',
         default=[],
-        help='styles whose words no caption should have: '
-        f'{", ".join(STYLES)}, or a YAML file with a vocabulary like theirs',
+        help=f'styles whose words no caption should contain: {STYLES}, or a YAML file with such a '
+        'vocabulary',
     )
     parser.add_argument(
-        '--words', nargs='+', default=[], help='words or quoted phrases no caption should have'
+        '--words',
+        nargs='+',
+        default=[],
+        help='words or quoted phrases that no caption should contain',
     )
     parser.add_argument(
         '--words-file',
         type=Path,
-        help='the same, one a line; lines that begin with # are not read',
+        help='file of words or phrases, one a line; lines that begin with # are ignored',
     )
     parser.add_argument(
         '--allow',
         nargs='+',
-        choices=list(PROBLEMS),
+        choices=PROBLEMS,
         default=[],
-        help='problems that do not count for the exit code',
+        help='problems that do not change the exit code',
     )
     parser.add_argument(
-        '--examples', type=int, default=5, help='cases to print of each problem (default: 5)'
+        '--examples', type=int, default=5, help='number of cases to print per problem (default: 5)'
     )
     parser.add_argument(
-        '--report', type=Path, metavar='FILE.json', help='where to write all cases'
+        '--report', type=Path, metavar='FILE.json', help='file to write all cases to'
     )
     return parser
 
 
 def read_words(args: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """The words of all three arguments, and phrases of the styles in which they are none.
+    """Return the words of all three arguments, and the phrases that may contain them.
 
     Raises:
         RunError: If there is no such style.
         OSError: If there is no such list.
     """
+    from mmtadp.captioning.cleaning import Vocabulary
+
     styles = [Vocabulary.load(style) for style in args.style]
     words = [*args.words, *(word for style in styles for word in style.words())]
     if args.words_file is not None:
@@ -91,8 +110,10 @@ def read_words(args: argparse.Namespace) -> tuple[list[str], list[str]]:
     return words, [phrase for style in styles for phrase in style.keep]
 
 
-def show(report: Report, args: argparse.Namespace) -> None:
-    """Prints what was found."""
+def show(report, args: argparse.Namespace) -> None:
+    """Print the problems and statistics."""
+    from mmtadp.captions.check import PROBLEMS as WORDING
+
     compared = f', compared with {report.images:,} images' if report.images else ''
     print(f'{args.captions}: {report.keys:,} keys (read as {report.policy}){compared}')
     if report.lengths:
@@ -102,7 +123,7 @@ def show(report: Report, args: argparse.Namespace) -> None:
         )
     for kind, cases in report.problems.items():
         if cases:
-            print(f'{kind}: {len(cases):,} {PROBLEMS[kind]}')
+            print(f'{kind}: {len(cases):,} {WORDING[kind]}')
             for case in cases[: args.examples]:
                 print(f'    {case}')
             if len(cases) > args.examples:
@@ -112,14 +133,20 @@ def show(report: Report, args: argparse.Namespace) -> None:
     if report.same_text:
         text, count = report.same_text.most_common(1)[0]
         print(
-            f'{len(report.same_text):,} captions serve several images (no problem by itself); the '
-            f'commonest has {count:,}: {text!r}'
+            f'{len(report.same_text):,} captions belong to several images (not a problem); the '
+            f'most frequent one to {count:,}: {text!r}'
         )
 
 
 def main() -> int:
-    """Entry point; returns the exit code."""
+    """Check the file and return the exit code."""
     args = make_parser().parse_args()
+    from mmtadp.captions import CaptionFileError, check_captions
+    from mmtadp.models.diffusion.tokenizer import count_clip_tokens
+    from mmtadp.utils.atomic_files import write_json
+    from mmtadp.utils.image_sources import find_images
+    from mmtadp.utils.resumable import RunError
+
     try:
         images = None
         if args.input is not None:
@@ -134,9 +161,9 @@ def main() -> int:
     show(report, args)
     if args.report is not None:
         write_json(args.report, report.problems)
-    found = report.found(args.allow)
-    print(f'problems: {", ".join(found)}' if found else 'no problems')
-    return 1 if found else 0
+    problems = report.problem_kinds(args.allow)
+    print(f'problems: {", ".join(problems)}' if problems else 'no problems')
+    return 1 if problems else 0
 
 
 if __name__ == '__main__':

@@ -1,16 +1,16 @@
-"""Removes mentions of a style from captions, so that a template can word them for a domain.
+"""Remove mentions of a style from captions, so that a template can name the domain instead.
 
     python tools/captions/clean.py captions.json --style watercolor --out cleaned.json
 
     python tools/captions/clean.py captions.json --style comic --out cleaned.json \\
         --endpoint http://localhost:8000/v1 --model NAME --max-tokens 200000
 
-Rules and NLTK's tagger do it without network. With --endpoint, a language model behind an
-OpenAI-compatible interface does, and the rules check its answers. Beside NAME.json it writes
-NAME.provenance.json; until then a folder NAME.journal holds what the model has done.
+Rules and NLTK's tagger do it without a network. With --endpoint, a language model with an
+OpenAI-compatible interface does it, and the rules check its answers. Next to NAME.json it writes
+NAME.provenance.json; a folder NAME.journal holds the model's results until then.
 
-Exit codes: 0 done, 2 an error that you can put right (also: the cap on tokens or cost is
-reached), and the message says how, 130 interrupted (Ctrl-C).
+Exit codes: 0 done, 1 unexpected error, 2 user error or cap on tokens or cost reached (the message
+describes how to continue), 130 interrupted (Ctrl-C).
 """
 
 import argparse
@@ -19,56 +19,55 @@ import signal
 import sys
 from pathlib import Path
 
-from mmtadp.captioning.cleaning import (
-    STYLES,
-    Budget,
-    ChatEndpoint,
-    LanguageModelCleaner,
-    OfflineCleaner,
-    Vocabulary,
-    clean_with_model,
-)
-from mmtadp.captions import TaggerDataError
-from mmtadp.captions.derive import Derived, derive_file
-from mmtadp.utils.atomic_files import write_json
+# The library is imported after the arguments are parsed: --help and wrong arguments must not wait
+# for torch.
+STYLES = 'comic, fog, night, rain, snow, watercolor'
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Remove mentions of a style from captions.')
     parser.add_argument('captions', help='caption file of any schema')
     parser.add_argument(
         '--style',
         required=True,
-        help=f'what to remove: {", ".join(STYLES)}, or a YAML file with a vocabulary like theirs',
+        help=f'style to remove: {STYLES}, or a YAML file with such a vocabulary',
     )
-    parser.add_argument('--out', required=True, metavar='NAME.json', help='the caption file')
+    parser.add_argument('--out', required=True, metavar='NAME.json', help='the file to write')
     parser.add_argument('--overwrite', action='store_true', help='replace --out if it exists')
     parser.add_argument(
         '--if-empty',
         default='',
         metavar='TEXT',
-        help='what becomes of a caption that is nothing but style (default: the empty caption)',
+        help='replaces a caption that mentions nothing but the style (default: empty caption)',
     )
     parser.add_argument(
-        '--examples', type=int, default=5, help='changed captions to print (default: 5)'
+        '--examples', type=int, default=5, help='number of changed captions to print (default: 5)'
     )
     parser.add_argument(
-        '--report', type=Path, metavar='FILE.json', help='where to write all changed captions'
+        '--report', type=Path, metavar='FILE.json', help='file to write all changed captions to'
     )
     group = parser.add_argument_group('language model')
-    group.add_argument('--endpoint', metavar='URL', help='such as https://HOST/v1')
-    group.add_argument('--model', help='its name there')
+    group.add_argument('--endpoint', metavar='URL', help='base URL, such as https://HOST/v1')
+    group.add_argument('--model', help='name of the model at the endpoint')
     group.add_argument(
         '--key-env',
         default='OPENAI_API_KEY',
         metavar='NAME',
-        help='environment variable that has the key, if one is needed (default: %(default)s)',
+        help='environment variable with the API key, if one is needed (default: %(default)s)',
     )
-    group.add_argument('--batch-size', type=int, default=20, help='captions per request')
-    group.add_argument('--retries', type=int, default=5, help='of a failed request (default: 5)')
-    group.add_argument('--timeout', type=float, default=60, help='seconds (default: 60)')
-    group.add_argument('--max-tokens', type=int, help='cap on tokens, in and out, of all requests')
+    group.add_argument(
+        '--batch-size', type=int, default=20, help='captions per request (default: 20)'
+    )
+    group.add_argument(
+        '--retries', type=int, default=5, help='repeats of a failed request (default: 5)'
+    )
+    group.add_argument(
+        '--timeout', type=float, default=60, help='seconds to wait for an answer (default: 60)'
+    )
+    group.add_argument(
+        '--max-tokens', type=int, help='cap on the tokens of all requests, in and out'
+    )
     group.add_argument('--max-cost', type=float, help='cap on cost; needs --prices')
     group.add_argument(
         '--prices',
@@ -80,22 +79,34 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def clean_offline(args: argparse.Namespace) -> tuple[Derived, dict[str, str], dict[str, str]]:
-    """Cleans by rules."""
+def clean_offline(args: argparse.Namespace):
+    """Clean by rules; return the counts and the cleaned captions."""
+    from mmtadp.captioning.cleaning import CleanedCaptions, OfflineCleaner, Vocabulary
+    from mmtadp.captions import derive_file
+
     clean = OfflineCleaner(Vocabulary.load(args.style))
-    changes: dict[str, str] = {}
+    cleaned = CleanedCaptions()
 
     def change(caption: str) -> str:
-        if caption not in changes:
-            changes[caption] = clean(caption) or args.if_empty
-        return changes[caption]
+        if caption not in cleaned.captions:
+            cleaned.captions[caption] = clean(caption) or args.if_empty
+        return cleaned.captions[caption]
 
     settings = dict(cleaned='offline', style=args.style, if_empty=args.if_empty)
-    return derive_file(args.captions, args.out, settings, change, args.overwrite), changes, {}
+    return derive_file(args.captions, args.out, settings, change, args.overwrite), cleaned
 
 
-def clean_by_model(args: argparse.Namespace) -> tuple[Derived, dict[str, str], dict[str, str]]:
-    """Has a language model clean."""
+def clean_by_model(args: argparse.Namespace):
+    """Clean by a language model; return the counts and the cleaned captions."""
+    from mmtadp.captioning.cleaning import (
+        Budget,
+        ChatEndpoint,
+        LanguageModelCleaner,
+        OfflineCleaner,
+        Vocabulary,
+        clean_with_model,
+    )
+
     rules = OfflineCleaner(Vocabulary.load(args.style))
 
     def make_cleaner(budget: Budget) -> LanguageModelCleaner:
@@ -121,41 +132,45 @@ def clean_by_model(args: argparse.Namespace) -> tuple[Derived, dict[str, str], d
 
 
 def main() -> int:
-    """Entry point; returns the exit code."""
+    """Clean the file and return the exit code."""
     parser = make_parser()
     args = parser.parse_args()
     if (args.endpoint is None) != (args.model is None):
-        parser.error('--endpoint and --model go together')
+        parser.error('--endpoint needs --model, and --model needs --endpoint')
     if args.batch_size < 1 or args.retries < 0:
-        parser.error('--batch-size is 1 or more, --retries 0 or more')
+        parser.error('expected --batch-size of 1 or more, and --retries of 0 or more')
+    from mmtadp.captions import TaggerDataError
+
     try:
         clean = clean_offline if args.endpoint is None else clean_by_model
-        result, changes, by_rules = clean(args)
+        result, cleaned = clean(args)
     except (ValueError, TaggerDataError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print('\nInterrupted. The same command without --overwrite continues.', file=sys.stderr)
         return 128 + signal.SIGINT
-    report(args, changes, result)
-    if by_rules:
+    report(args, cleaned.captions, result)
+    if cleaned.by_rules:
         print(
-            f'{len(by_rules):,} were cleaned by the rules, because the model did not answer as '
-            'asked; the provenance file lists them'
+            f'{len(cleaned.by_rules):,} captions were cleaned by the rules, because the answers '
+            'of the model did not fit; the provenance file lists them'
         )
     return 0
 
 
-def report(args: argparse.Namespace, changes: dict[str, str], result: Derived) -> None:
-    """Says what was done."""
+def report(args: argparse.Namespace, changes: dict[str, str], result) -> None:
+    """Print the counts and some changes, and write the report."""
+    from mmtadp.utils.atomic_files import write_json
+
     print(f'{args.out}: {result.images:,} images, {result.changed:,} captions changed')
     changed = {before: after for before, after in changes.items() if before != after}
     for before in list(changed)[: args.examples]:
         print(f'    {before!r} -> {changed[before]!r}')
     if result.empty:
         print(
-            f'{len(result.empty):,} have an empty caption, such as {result.empty[0]}: '
-            "CaptionLoadTransform takes them with missing='null', or say --if-empty TEXT"
+            f'{len(result.empty):,} images have an empty caption, such as {result.empty[0]}: '
+            "set missing='null' in CaptionLoadTransform, or use --if-empty TEXT"
         )
     if args.report is not None:
         write_json(args.report, changed)

@@ -11,7 +11,6 @@ import sys
 
 import torch
 
-from mmtadp.models.diffusion.stable_diffusion import HUB_ID
 from mmtadp.personalization import compare_prompts
 from mmtadp.utils.resumable import RunError
 
@@ -23,7 +22,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--prompts', nargs='+', required=True, help="'' is the null text")
     parser.add_argument(
         '--pretrained',
-        default=HUB_ID,
+        default='stable-diffusion-v1-5/stable-diffusion-v1-5',
         help='hub id, diffusers folder or single file (default: %(default)s)',
     )
     parser.add_argument('--architecture', help='of a single file')

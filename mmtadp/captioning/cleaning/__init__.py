@@ -1,10 +1,10 @@
-"""Mentions of a style taken out of captions."""
+"""Remove mentions of a style from captions, by rules or with a language model."""
 
 from .budget import Budget, BudgetSpentError
 from .chat import ChatEndpoint
-from .language_model import LanguageModelCleaner
+from .clean_file import clean_with_model
+from .language_model import CleanedCaptions, LanguageModelCleaner
 from .offline import OfflineCleaner
-from .run import clean_with_model
 from .vocabulary import STYLES, Vocabulary
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     'Budget',
     'BudgetSpentError',
     'ChatEndpoint',
+    'CleanedCaptions',
     'LanguageModelCleaner',
     'OfflineCleaner',
     'Vocabulary',

@@ -1,12 +1,11 @@
-"""Requests to an OpenAI-compatible endpoint."""
+"""Send requests to an OpenAI-compatible endpoint."""
 
-import http.client
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from huggingface_hub import InferenceClient
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from mmtadp.utils.resumable import RunError
 
@@ -17,11 +16,11 @@ _LONGEST_PAUSE = 60.0  # seconds
 
 
 class Answer(NamedTuple):
-    """What a model said.
+    """A model's answer.
 
     Attributes:
         text (str): The message.
-        complete (bool): False if it was cut off at its longest.
+        complete (bool): False if it was cut off at the longest length.
     """
 
     text: str
@@ -29,16 +28,16 @@ class Answer(NamedTuple):
 
 
 class ChatEndpoint:
-    """Asks a model, patiently but not forever.
+    """Ask a language model, with a bounded number of retries.
 
     Args:
-        url (str): The base, such as 'https://host/v1', or all of it with '/chat/completions'.
-        model (str): Name of the model there.
-        budget (Budget): What may be spent.
+        url (str): The base, such as 'https://host/v1', or the whole URL with '/chat/completions'.
+        model (str): Name of the model at the endpoint.
+        budget (Budget): Limits the requests.
         api_key (str, optional): Sent as a bearer token.
-        retries (int): How often a request that fails for a reason that may pass (no connection,
-            time-out, 429, 5xx, an answer that is not JSON) is repeated, with pauses of 1, 2, 4, …
-            seconds or what the server asks for, at most a minute. Defaults to 5.
+        retries (int): How often to repeat a request that fails for a reason that may pass (no
+            connection, time-out, 429, 5xx, an answer that is not JSON). The pauses are 1, 2, 4, …
+            seconds or the time that the server asks for, at most a minute. Defaults to 5.
         timeout (float): Seconds to wait for an answer. Defaults to 60.
         sleep (Callable[[float], None]): Waits. Defaults to :func:`time.sleep`.
     """
@@ -55,106 +54,88 @@ class ChatEndpoint:
     ):
         if not url.startswith(('http://', 'https://')):
             raise RunError(f'endpoint {url!r}: expected http(s)://HOST/v1')
-        url = url.rstrip('/')
-        self.url = url if url.endswith('/chat/completions') else f'{url}/chat/completions'
+        # The client appends other paths to a URL without this one.
+        self.url = url.rstrip('/').removesuffix('/chat/completions') + '/chat/completions'
         self.model = model
         self.budget = budget
-        self._headers = {'Content-Type': 'application/json'}
-        if api_key:
-            self._headers['Authorization'] = f'Bearer {api_key}'
         self._retries = retries
-        self._timeout = timeout
         self._sleep = sleep
+        # Without a key, the client would send the user's token of the Hugging Face hub.
+        self._client = InferenceClient(
+            base_url=self.url, api_key=api_key or 'none', timeout=timeout
+        )
 
-    def ask(self, system: str, user: str, most_tokens: int) -> Answer:
-        """Asks once, and again as long as it may help.
+    def ask(self, system: str, user: str, max_tokens: int) -> Answer:
+        """Return the model's answer, after as many attempts as necessary.
 
         Args:
-            system (str): What the model is to do.
-            user (str): What it is to do it with.
-            most_tokens (int): The longest answer.
-
-        Returns:
-            Answer: What it said.
+            system (str): The model's task.
+            user (str): The text to work on.
+            max_tokens (int): The longest answer.
 
         Raises:
             BudgetSpentError: If the request may exceed the budget.
             RunError: If there is no answer.
         """
+        messages = [dict(role='system', content=system), dict(role='user', content=user)]
+        sent = estimate_tokens(system + user)
         for attempt in range(self._retries + 1):
-            self.budget.check(system + user, most_tokens)
+            self.budget.check(system + user, max_tokens)
             pause = min(2.0**attempt, _LONGEST_PAUSE)
             try:
-                answer = self._post(system, user, most_tokens)
-            except urllib.error.HTTPError as error:
-                reason = f'{error.code} {error.reason}: {_first_line(error)}'
-                if error.code not in _RETRIED_STATUS:
+                answer = self._client.chat_completion(
+                    messages, model=self.model, max_tokens=max_tokens, temperature=0
+                )
+            except HfHubHTTPError as error:
+                response = error.response
+                body = response.text.strip().partition('\n')[0][:200]
+                reason = f'{response.status_code} {response.reason_phrase}: {body}'
+                if response.status_code not in _RETRIED_STATUS:
                     raise RunError(
                         f'{self.url} refuses: {reason}. Check --endpoint, --model and the key.'
                     ) from error
-                pause = _asked_pause(error, pause)
-            except (TimeoutError, http.client.HTTPException, ValueError) as error:
-                # It may have been answered, and charged, all the same.
-                self.budget.spend(estimate_tokens(system + user), most_tokens)
+                pause = _requested_pause(response.headers.get('Retry-After', ''), pause)
+            except OfflineModeIsEnabled as error:
+                raise RunError(f'{error} Or run this command with HF_HUB_OFFLINE=0.') from error
+            except Exception as error:  # The HTTP library differs between versions of the client.
                 reason = f'{type(error).__name__}: {error}'
-            except OSError as error:
-                reason = f'{type(error).__name__}: {error}'
+                if type(error).__name__ != 'ConnectError':
+                    # It may have been answered, and charged, all the same.
+                    self.budget.spend(sent, max_tokens)
             else:
-                # Also what is asked again is paid for.
-                text, found = _read_message(answer)
-                tokens = _read_usage(answer) or (
-                    estimate_tokens(system + user),
-                    estimate_tokens(text or ''),
+                message = _read_message(answer)
+                # An answer without a message is paid for, too.
+                used = _read_usage(answer)
+                self.budget.spend(
+                    *used or (sent, estimate_tokens(message.text if message else ''))
                 )
-                self.budget.spend(*tokens)
-                if found is not None:
-                    return found
-                reason = f'an answer without a message: {json.dumps(answer)[:200]}'
+                if message is not None:
+                    return message
+                reason = f'an answer without a message: {str(answer)[:200]}'
             if attempt < self._retries:
                 self._sleep(pause)
         raise RunError(
-            f'{self.url} gave no answer in {self._retries + 1} attempts ({reason}). What is done '
-            'is kept: the same command continues.'
+            f'{self.url} gave no answer in {self._retries + 1} attempts ({reason}). Results so '
+            'far are kept: the same command continues.'
         )
 
-    def _post(self, system: str, user: str, most_tokens: int) -> Any:
-        messages = [dict(role='system', content=system), dict(role='user', content=user)]
-        body = dict(model=self.model, messages=messages, temperature=0, max_tokens=most_tokens)
-        request = urllib.request.Request(self.url, json.dumps(body).encode(), self._headers)
-        with urllib.request.urlopen(request, timeout=self._timeout) as response:
-            return json.loads(response.read())
 
-
-def _read_message(answer: Any) -> tuple[str | None, Answer | None]:
+def _read_message(answer: Any) -> Answer | None:
     try:
-        choice = answer['choices'][0]
-        text = choice['message']['content']
-    except (KeyError, IndexError, TypeError):
-        return None, None
-    if not isinstance(text, str):
-        return None, None
-    return text, Answer(text, choice.get('finish_reason') in ('stop', None))
+        choice = answer.choices[0]
+        text, finish = choice.message.content, choice.finish_reason
+    except (AttributeError, IndexError, TypeError):
+        return None
+    return Answer(text, finish in ('stop', None)) if isinstance(text, str) else None
 
 
 def _read_usage(answer: Any) -> tuple[int, int] | None:
-    usage = answer.get('usage') if isinstance(answer, dict) else None
-    if not isinstance(usage, dict):
-        return None
-    counts = usage.get('prompt_tokens'), usage.get('completion_tokens')
-    return counts if all(isinstance(count, int) for count in counts) else None
+    tokens = [getattr(answer.usage, f'{kind}_tokens', None) for kind in ('prompt', 'completion')]
+    return tuple(tokens) if all(isinstance(count, int) for count in tokens) else None
 
 
-def _first_line(error: urllib.error.HTTPError) -> str:
+def _requested_pause(retry_after: str, pause: float) -> float:
     try:
-        lines = error.read(2000).decode(errors='replace').strip().splitlines()
-    except (OSError, http.client.HTTPException):
-        return ''
-    return lines[0][:200] if lines else ''
-
-
-def _asked_pause(error: urllib.error.HTTPError, pause: float) -> float:
-    try:
-        asked = float(error.headers.get('Retry-After', ''))
+        return min(max(float(retry_after), 0.0), _LONGEST_PAUSE)
     except ValueError:
         return pause
-    return min(max(asked, 0.0), _LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""What rules about mentions of a style have in common: noun phrases, their heads and tails."""
+"""Find parts of sentences that mention a style: noun phrases, their heads and their ends."""
 
 from collections.abc import Iterator
 
@@ -22,15 +22,15 @@ CONTAINERS = Phrases(
     ],
     plural=True,
 )
-# What may stand between the article and the noun of a noun phrase.
+# Tags of words between the article and the noun of a noun phrase.
 _INSIDE = ('JJ', 'NN', 'CD', 'RB', 'VBN', 'VBD', 'POS', 'PRP$', 'HYPH', 'FW')
 
 
 class StyleGrammar:
-    """Parts of sentences that tell of a style.
+    """Find parts of sentences that mention a style.
 
     Args:
-        vocabulary (Vocabulary): Of the style.
+        vocabulary (Vocabulary): The style's vocabulary.
     """
 
     def __init__(self, vocabulary: Vocabulary):
@@ -42,7 +42,7 @@ class StyleGrammar:
         self.materials = Phrases(vocabulary.materials)
         self.surfaces = Phrases(vocabulary.surfaces)
         self.settings = Phrases(vocabulary.settings)
-        # 'in ink', 'painted with watercolors': what a picture is made of.
+        # 'in ink', 'painted with watercolors': the material of an image.
         media = [*vocabulary.styles, *vocabulary.materials] if self.draws else []
         self.media = Phrases(media, plural=True)
         self.times = Phrases(vocabulary.times)
@@ -52,25 +52,25 @@ class StyleGrammar:
         self.keep = Phrases(vocabulary.keep)
 
     def clauses(self, text: TaggedCaption) -> Iterator[int]:
-        """Where a title may start."""
+        """Yield the indices where a title may start."""
         for i in range(len(text)):
             if i == 0 or text.is_mark(i - 1) or text.tag(i - 1) == 'CC':
                 yield i
 
     def noun_phrase(self, text: TaggedCaption, start: int) -> tuple[int, int]:
-        """Start of the head and end of the noun phrase at ``start``, or (-1, -1)."""
+        """Return start of the head and end of the noun phrase at ``start``, or (-1, -1)."""
         i = start
         best = (-1, -1)
         while i < len(text):
-            found = max(
+            length = max(
                 self.works.length(text.words, i),
                 self.styles.length(text.words, i),
                 self.times.length(text.words, i),
                 CONTAINERS.length(text.words, i),
             )
-            if found:
-                best = (i, i + found)
-                i += found
+            if length:
+                best = (i, i + length)
+                i += length
             elif self.style_length(text, i):
                 i += self.style_length(text, i)
             elif self.is_inside(text, i, i + 1, start) or (
@@ -91,7 +91,7 @@ class StyleGrammar:
         return bool(self.styles.length(text.words, head) and self.draws)
 
     def works_here(self, text: TaggedCaption, index: int) -> bool:
-        """Whether a work at an index is a noun, not what somebody does."""
+        """Return whether a work at an index is a noun, not an activity."""
         return text.tag(index) != 'VBG' or text.tag(index - 1) in ('DT', 'JJ')
 
     def style_length(self, text: TaggedCaption, index: int) -> int:
@@ -106,7 +106,7 @@ class StyleGrammar:
     def is_inside(
         self, text: TaggedCaption, start: int, end: int, first: int | None = None
     ) -> bool:
-        """Whether words may stand before the head of the noun phrase that starts at ``first``."""
+        """Return whether words may stand before the head of the noun phrase at ``first``."""
         first = start if first is None else first
         return all(
             text.tag(k).startswith(_INSIDE)
@@ -117,7 +117,7 @@ class StyleGrammar:
         )
 
     def joins_attributes(self, text: TaggedCaption, index: int) -> bool:
-        """Whether an 'and' stands between attributes, as in 'black and white'."""
+        """Return whether an 'and' joins attributes, as in 'black and white'."""
         return all(
             text.tag(k).startswith('JJ')
             or self.style_length(text, k)
@@ -129,7 +129,7 @@ class StyleGrammar:
         return index >= 0 and self.makes.length(text.words, index) == 1
 
     def with_make(self, text: TaggedCaption, start: int) -> int:
-        """Goes back over 'is painted' in front of ``start``."""
+        """Return the index before 'is painted', if these words precede ``start``."""
         if self.is_make(text, start - 1):
             start -= 1
             if text.word(start - 1) in ('is', 'are'):
@@ -148,7 +148,7 @@ class StyleGrammar:
         return index
 
     def after_manner(self, text: TaggedCaption, index: int) -> int:
-        """The end of 'in the style of monet', 'in a comic book style'."""
+        """Return the end of 'in the style of monet' or 'in a comic book style' at ``index``."""
         if text.word(index) not in ('in', 'with') or not self.draws:
             return index
         for i in range(index + 1, min(index + 6, len(text))):
@@ -164,7 +164,7 @@ class StyleGrammar:
         return index
 
     def after_coordinate(self, text: TaggedCaption, index: int) -> int:
-        """Goes on over 'and ink', 'on paper'."""
+        """Return the end of 'and ink' or 'on paper' at ``index``."""
         if text.word(index) == 'and':
             length = self.media.length(text.words, index + 1)
             if length:
@@ -172,7 +172,7 @@ class StyleGrammar:
         return self.after_surface(text, index)
 
     def after_place(self, text: TaggedCaption, start: int, index: int) -> int:
-        """'with snow *on the roof*': where the setting is belongs to it."""
+        """Return the end of the place of a setting: 'with snow *on the roof*'."""
         if text.word(start) == 'with' and text.word(index) in ('on', 'all'):
             i = index + 1
             while i < len(text) and text.tag(i).startswith(('DT', 'JJ', 'PRP$', 'IN')):
@@ -182,14 +182,14 @@ class StyleGrammar:
         return index
 
     def kept(self, text: TaggedCaption, index: int) -> bool:
-        """Whether a word is in the name of a thing."""
+        """Return whether a word belongs to the name of a thing to keep."""
         return any(
             k <= index < k + self.keep.length(text.words, k)
             for k in range(max(0, index - 3), index + 1)
         )
 
     def parts(self, text: TaggedCaption) -> Iterator[tuple[int, int]]:
-        """Start and end of what is between marks."""
+        """Yield start and end of the parts between punctuation marks."""
         start = 0
         for i in range(len(text) + 1):
             if text.is_mark(i):

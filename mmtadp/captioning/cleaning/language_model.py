@@ -1,10 +1,11 @@
-"""Takes mentions of a style out of captions by asking a language model, and checks its answers."""
+"""Ask a language model to remove mentions of a style from captions, and check its answers."""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 
-from ..journal import Journal, Progress
+from ..journal import Journal
 from .chat import Answer, ChatEndpoint
 from .offline import OfflineCleaner
 
@@ -17,23 +18,45 @@ _TASK = (
     'You get a JSON object with numbered captions. Answer with one JSON object that has exactly '
     'the same numbers, each with its edited caption, and nothing else.'
 )
-# What a model may add to make a sentence whole, as GPT-3.5 did in the paper.
+# Words that a model may add to complete a sentence, as GPT-3.5 did in the paper.
 _MAY_BE_ADDED = frozenset(['a', 'an', 'the', 'is', 'are', 'image', 'of'])
 _MARKS_PER_CAPTION = 16  # tokens of number, quotes and commas
 
 
-class LanguageModelCleaner:
-    """Cleans captions in numbered batches.
+@dataclass
+class CleanedCaptions:
+    """Captions that are cleaned.
 
-    An answer counts only if it has every number of its batch, once, and no other, and each
-    caption fits the one it belongs to: no words that were not there, and no thing missing that
-    the rules of :class:`OfflineCleaner` leave in place. So captions never shift. What does not
-    count is asked again, caption by caption. There a thing may be missing, since nothing else can
-    have been meant; a caption that still does not fit is cleaned by the rules, and listed.
+    Attributes:
+        captions (dict[str, str]): Caption to the cleaned one.
+        by_rules (dict[str, str]): Caption to the reason why rules cleaned it instead of the model.
+    """
+
+    captions: dict[str, str] = field(default_factory=dict)
+    by_rules: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def join(cls, records: Iterable[dict]) -> 'CleanedCaptions':
+        """Return the captions that a journal's records add up to."""
+        joined = cls()
+        for record in records:
+            joined.captions.update(record['captions'])
+            joined.by_rules.update(record['by_rules'])
+        return joined
+
+
+class LanguageModelCleaner:
+    """Clean captions in numbered batches.
+
+    An answer is accepted only if it has every number of its batch exactly once, and each cleaned
+    caption fits the original: it has no new words, and it lacks nothing that the rules of
+    :class:`OfflineCleaner` leave in place. So captions never shift. The other captions are sent
+    again, one at a time. There something may be missing, since the answer cannot belong to
+    another caption; a caption that still does not fit is cleaned by the rules, and listed.
 
     Args:
-        endpoint (ChatEndpoint): Where the model is.
-        rules (OfflineCleaner): Checks, and stands in.
+        endpoint (ChatEndpoint): The model.
+        rules (OfflineCleaner): Checks the answers, and cleans captions in place of the model.
         batch_size (int): Captions per request. Defaults to 20.
     """
 
@@ -43,58 +66,58 @@ class LanguageModelCleaner:
         self._batch_size = batch_size
         self._task = _TASK.format(description=rules.vocabulary.description)
 
-    def run(self, captions: Sequence[str], journal: Journal) -> Iterator[Progress]:
-        """Cleans captions that a journal does not have yet.
+    def run(self, captions: Sequence[str], journal: Journal) -> Iterator[CleanedCaptions]:
+        """Clean the captions that a journal does not have yet.
 
         Args:
-            captions (Sequence[str]): Distinct ones.
+            captions (Sequence[str]): Distinct captions.
             journal (Journal): Open; gets each batch as it is done.
 
         Yields:
-            Progress: Caption to cleaned one, and to the reason why rules did it.
+            CleanedCaptions: Batches.
         """
-        done = journal.read()
-        left = [caption for caption in captions if caption not in done.captions]
+        done = CleanedCaptions.join(journal.read()).captions
+        left = [caption for caption in captions if caption not in done]
         for start in range(0, len(left), self._batch_size):
             batch = self.clean(left[start : start + self._batch_size])
-            journal.append(batch)
+            journal.append(asdict(batch))
             yield batch
 
-    def clean(self, captions: Sequence[str]) -> Progress:
-        """Cleans a batch."""
-        progress = Progress()
+    def clean(self, captions: Sequence[str]) -> CleanedCaptions:
+        """Clean a batch."""
+        result = CleanedCaptions()
         answers = self._ask(captions)
         for index, caption in enumerate(captions):
             cleaned = answers.get(index)
             if cleaned is not None and not self._misfit(caption, cleaned, may_lack=False):
-                progress.captions[caption] = cleaned
+                result.captions[caption] = cleaned
                 continue
             cleaned, reason = self._single(caption)
-            progress.captions[caption] = cleaned
+            result.captions[caption] = cleaned
             if reason:
-                progress.skipped[caption] = reason
-        return progress
+                result.by_rules[caption] = reason
+        return result
 
     def _single(self, caption: str) -> tuple[str, str | None]:
         cleaned = self._ask([caption]).get(0)
         if cleaned is None:
-            reason = 'no answer in the form asked for'
+            reason = 'no answer in the requested form'
         else:
             reason = self._misfit(caption, cleaned, may_lack=True)
         return (cleaned, None) if reason is None else (self._rules(caption), reason)
 
     def _ask(self, captions: Sequence[str]) -> dict[int, str]:
-        """Answers by place; empty if any number is missing, extra or repeated."""
+        """Return answers by index; empty if any number is missing, extra or repeated."""
         numbered = {str(number): text for number, text in enumerate(captions, 1)}
         user = json.dumps(numbered, ensure_ascii=False, indent=0)
-        most_tokens = len(user.encode()) // 2 + _MARKS_PER_CAPTION * (len(captions) + 1)
-        found = parse_answer(self._endpoint.ask(self._task, user, most_tokens))
-        if found is None or found.keys() != numbered.keys():
+        max_tokens = len(user.encode()) // 2 + _MARKS_PER_CAPTION * (len(captions) + 1)
+        answers = parse_answer(self._endpoint.ask(self._task, user, max_tokens))
+        if answers is None or answers.keys() != numbered.keys():
             return {}
-        return {int(number) - 1: ' '.join(text.split()) for number, text in found.items()}
+        return {int(number) - 1: ' '.join(text.split()) for number, text in answers.items()}
 
     def _misfit(self, caption: str, cleaned: str, may_lack: bool) -> str | None:
-        """What is wrong with an answer, or None."""
+        """Return the problem of an answer, or None."""
         before, after = _words(caption), _words(cleaned)
         new = [word for word in after if word not in before and word not in _MAY_BE_ADDED]
         if new:
@@ -109,14 +132,14 @@ class LanguageModelCleaner:
 
 
 def parse_answer(answer: Answer) -> dict[str, str] | None:
-    """Reads numbered captions.
+    """Return the numbered captions of an answer.
 
     Args:
-        answer (Answer): Of a model.
+        answer (Answer): A model's answer.
 
     Returns:
-        dict[str, str] | None: By number, or None if the answer is cut off, is no JSON object of
-        strings, or has a number twice.
+        dict[str, str] | None: By number, or None if the answer is cut off, is not a JSON object
+        of strings, or has a number twice.
     """
     fenced = re.fullmatch(r'\s*```(?:json)?\s*(.*?)\s*```\s*', answer.text, re.DOTALL)
     text = fenced.group(1) if fenced else answer.text
@@ -128,8 +151,8 @@ def parse_answer(answer: Answer) -> dict[str, str] | None:
         return None
     if not all(isinstance(pair, tuple) and isinstance(pair[1], str) for pair in pairs):
         return None
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else None
+    numbered = dict(pairs)
+    return numbered if len(numbered) == len(pairs) else None
 
 
 def _words(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The rules that find mentions of a style in a tagged caption."""
+"""Rules that find mentions of a style in a tagged caption."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ _CONNECTORS = Phrases(
     ]
 )
 _OPENINGS = Phrases(['this is', 'there is', 'here is', "it 's", 'it is', 'these are'])
-# What else a medium line consists of: "original watercolor on fine art paper, framed".
+# Other words of a medium line: "original watercolor on fine art paper, framed".
 _MEDIUM_WORDS = frozenset(
     [
         'a',
@@ -77,10 +77,10 @@ _MAKERS = frozenset(['artist', 'painter', 'illustrator'])
 
 
 class Mentions(StyleGrammar):
-    """Finds one mention of a style at a time."""
+    """Find one mention of a style at a time."""
 
     def rules(self) -> list[Rule]:
-        """The rules, in the order in which to try them. Each returns the words to drop."""
+        """Return the rules, in the order in which to try them; each returns the words to drop."""
         return [
             self.phrase,
             self.title,
@@ -94,7 +94,7 @@ class Mentions(StyleGrammar):
         ]
 
     def phrase(self, text: TaggedCaption) -> set[int]:
-        """Phrases that always go."""
+        """Find phrases that are always removed."""
         for i in range(len(text)):
             length = self.phrases.length(text.words, i)
             if length:
@@ -102,7 +102,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def title(self, text: TaggedCaption) -> set[int]:
-        """'*a watercolor painting of* a dog', '*a foggy day with* cars'."""
+        """Find '*a watercolor painting of* a dog', '*a foggy day with* cars'."""
         for start in self.clauses(text):
             i = start + _OPENINGS.length(text.words, start)
             head, end = self.noun_phrase(text, i)
@@ -126,7 +126,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def medium_line(self, text: TaggedCaption) -> set[int]:
-        """Parts between marks that tell of nothing else: 'a dog*, watercolor on paper*'."""
+        """Find parts between marks that mention the style only: 'a dog*, ink on paper*'."""
         for start, end in self.parts(text):
             stylish, i = False, start
             while i < end:
@@ -148,7 +148,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def maker(self, text: TaggedCaption) -> set[int]:
-        """'a dog *painted by jane doe*', 'a dog *by artist jane doe*'."""
+        """Find 'a dog *painted by jane doe*', 'a dog *by artist jane doe*'."""
         for i in range(1, len(text)):
             if text.word(i) != 'by':
                 continue
@@ -163,7 +163,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def manner(self, text: TaggedCaption) -> set[int]:
-        """'a dog *in the style of monet*', 'a dog *drawn in comic style*'."""
+        """Find 'a dog *in the style of monet*', 'a dog *drawn in comic style*'."""
         for i in range(len(text)):
             end = self.after_manner(text, i)
             if end > i:
@@ -171,7 +171,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def trace(self, text: TaggedCaption) -> set[int]:
-        """'a parrot *with watercolor splatters*'."""
+        """Find 'a parrot *with watercolor splatters*'."""
         for i in range(1, len(text)):
             if text.word(i) not in _PREPOSITIONS and text.tag(i) != 'CC':
                 continue
@@ -197,7 +197,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def setting(self, text: TaggedCaption) -> set[int]:
-        """'a street *at night*', 'a car *covered in snow*', 'a street *on a rainy day*'."""
+        """Find 'a street *at night*', 'a car *covered in snow*', '*on a rainy day*'."""
         for i in range(len(text)):
             if text.word(i) not in _PREPOSITIONS:
                 continue
@@ -224,7 +224,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def label(self, text: TaggedCaption) -> set[int]:
-        """'a flamingo *art print*', 'an old man*'s portrait*', at the end of a noun phrase."""
+        """Find 'a flamingo *art print*', 'an old man*'s portrait*' that end a noun phrase."""
         places = ((i, *part) for part in self.parts(text) for i in range(part[0] + 1, part[1]))
         for i, start, end in places:
             length = self.works.length(text.words, i)
@@ -247,7 +247,7 @@ class Mentions(StyleGrammar):
         return set()
 
     def attribute(self, text: TaggedCaption) -> set[int]:
-        """'a *cartoon* cat', 'a *dark* street'."""
+        """Find 'a *cartoon* cat', 'a *dark* street'."""
         for i in range(len(text)):
             length = self.modifier_words.length(text.words, i)
             if not length or self.kept(text, i) or self.works.length(text.words, i) > length:

@@ -1,4 +1,4 @@
-"""Takes mentions of a style out of captions by a vocabulary, parts of speech and rules."""
+"""Remove mentions of a style from captions by a vocabulary, parts of speech and rules."""
 
 from collections.abc import Callable
 
@@ -6,31 +6,31 @@ from .mentions import Mentions
 from .tagged import TaggedCaption, tidy
 from .vocabulary import Vocabulary
 
-# Each round takes out one mention; a caption has one to three.
+# Each round removes one mention; a caption has one to three.
 _MOST_ROUNDS = 20
 
 
 class OfflineCleaner:
-    """Removes mentions of a style from captions (TADP, Sec. 4.3, which asked GPT-3.5 to).
+    """Remove mentions of a style from captions (TADP, Sec. 4.3, where GPT-3.5 did it).
 
-    What goes:
+    Removed are:
 
-    - what the image is called: '*a watercolor painting of* a dog';
+    - names of the image: '*a watercolor painting of* a dog';
     - attributes of style: 'a *cartoon* cat', 'a *dark* street';
     - settings: 'a street *at night*', 'a dog *in the style of monet*';
     - makers and media: 'a dog*, watercolor on paper by jane doe*';
     - traces: 'a parrot *with watercolor splatters*';
     - stray hyphens at the ends.
 
-    What stays is everything else, and above all things of the scene: 'a man painting a fence', 'a
+    Everything else stays, in particular things in the scene: 'a man painting a fence', 'a
     painting on the wall', 'a car with its fog lights on'. Words are never added; 'a' and 'an' are
-    fitted to the word that comes to follow. A caption that is nothing but style becomes empty.
+    adapted to the next word. A caption that mentions nothing but the style becomes empty.
 
     Args:
         vocabulary (Vocabulary): The style's.
 
     Raises:
-        TaggerDataError: If the data of NLTK's tagger are not there.
+        TaggerDataError: If the data of NLTK's tagger are missing.
     """
 
     def __init__(self, vocabulary: Vocabulary):
@@ -38,13 +38,13 @@ class OfflineCleaner:
         self._rules: list[Callable[[TaggedCaption], set[int]]] = Mentions(vocabulary).rules()
 
     def __call__(self, caption: str) -> str:
-        """Cleans a caption.
+        """Clean a caption.
 
         Args:
             caption (str): Any text.
 
         Returns:
-            str: The cleaned one, of one line.
+            str: The cleaned caption, in one line.
         """
         text = tidy(caption)
         for _ in range(_MOST_ROUNDS):

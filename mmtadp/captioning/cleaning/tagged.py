@@ -1,4 +1,4 @@
-"""A caption as words with their parts of speech, from which words are taken."""
+"""Split a caption into words with parts of speech, and remove words from it."""
 
 import re
 from collections.abc import Collection
@@ -15,12 +15,12 @@ class TaggedCaption:
     """A caption, its words, and their tags.
 
     Args:
-        text (str): Of one line.
+        text (str): The caption, in one line.
 
     Attributes:
         text (str): As given.
         words (list[str]): Words and punctuation marks, in lower case.
-        tags (list[str]): The Penn Treebank's, as NLTK's tagger gives them.
+        tags (list[str]): Penn Treebank tags from NLTK's tagger.
     """
 
     def __init__(self, text: str):
@@ -34,31 +34,31 @@ class TaggedCaption:
         return len(self.words)
 
     def word(self, index: int) -> str:
-        """The word at an index, '' outside."""
+        """Return the word at an index, '' outside."""
         return self.words[index] if 0 <= index < len(self) else ''
 
     def tag(self, index: int) -> str:
-        """The tag at an index, '' outside."""
+        """Return the tag at an index, '' outside."""
         return self.tags[index] if 0 <= index < len(self) else ''
 
     def is_noun(self, index: int) -> bool:
-        """Whether a word is a noun."""
+        """Return whether a word is a noun."""
         return self.tag(index).startswith('NN')
 
     def is_mark(self, index: int) -> bool:
-        """Whether there is a punctuation mark or the caption's end."""
+        """Return whether there is a punctuation mark or the caption's end."""
         word = self.word(index)
         return not word or not (word[0].isalnum() or word[0] == "'")
 
     def without(self, dropped: Collection[int]) -> str:
-        """The caption without some words, tidied.
+        """Return the caption without some words.
 
         Args:
-            dropped (Collection[int]): Their indices.
+            dropped (Collection[int]): Indices of the words.
 
         Returns:
-            str: The others as they are spelled, but 'a' and 'an' in front of a gap are made to
-            fit what follows.
+            str: The other words as they are spelled, except that 'a' and 'an' before a removed
+            word are adapted to the next word.
         """
         pieces, previous = [], None
         for index, (start, end) in enumerate(self._spans):
@@ -75,7 +75,7 @@ class TaggedCaption:
 
 
 def tidy(text: str) -> str:
-    """Takes away what is left over when words go: marks at the ends, doubled marks, spaces."""
+    """Remove the remains of removed words: marks at the ends, doubled marks, spaces."""
     text = ' '.join(text.split())
     mark = r'(?:\s*[,;:|–—]|\s-(?=\s|$))'
     text = re.sub(rf'({mark}){mark}+', r'\1', text)

@@ -1,4 +1,4 @@
-"""The words that tell of a style, as data."""
+"""Words that mention a style, as data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -16,23 +16,23 @@ STYLES = tuple(sorted(path.stem for path in _FOLDER.glob('*.yaml')))
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What mentions of a style are made of.
+    """Words and phrases in mentions of a style.
 
     Words are lower-case; a phrase has its words separated by spaces and matches hyphens too.
 
     Attributes:
-        description (str): What the style is, for a prompt.
-        works (list[str]): What an image of the style is called, in the singular: 'painting'.
-        styles (list[str]): Attributes of any noun, and what 'in' goes with: 'watercolor'.
+        description (str): Description of the style, for a language model.
+        works (list[str]): Names of an image of the style, in the singular: 'painting'.
+        styles (list[str]): Attributes of any noun, also after 'in': 'watercolor'.
         modifiers (dict[str, list[str]]): Attributes of some nouns only: 'dark' of 'street'.
-        materials (list[str]): Attributes of works, and what 'in' goes with: 'pencil'.
-        surfaces (list[str]): What works are on: 'paper'.
-        settings (list[str]): What prepositions go with: at 'night'.
-        times (list[str]): Settings once they have an attribute of the style: on a rainy 'day'.
-        traces (list[str]): What a style leaves behind, in the singular: 'splatter'.
-        makes (list[str]): Participles that lead to one of these: 'painted' in watercolor.
-        phrases (list[str]): Dropped as they are.
-        keep (list[str]): Things whose names have such a word: 'fog lights'.
+        materials (list[str]): Attributes of works, also after 'in': 'pencil'.
+        surfaces (list[str]): Surfaces of works: 'paper'.
+        settings (list[str]): Nouns after prepositions: at 'night'.
+        times (list[str]): Settings if they have an attribute of the style: on a rainy 'day'.
+        traces (list[str]): Traces of a style, in the singular: 'splatter'.
+        makes (list[str]): Participles before one of these: 'painted' in watercolor.
+        phrases (list[str]): Phrases that are always removed.
+        keep (list[str]): Things whose names contain such a word: 'fog lights'.
     """
 
     description: str
@@ -50,13 +50,13 @@ class Vocabulary:
 
     @classmethod
     def load(cls, style: str) -> 'Vocabulary':
-        """Reads a vocabulary.
+        """Read a vocabulary.
 
         Args:
             style (str): One of :data:`STYLES`, or a YAML file with this class's attributes.
 
         Raises:
-            RunError: If there is no such style or file, or the file has something else.
+            RunError: If there is no such style or file, or the file has another content.
         """
         path = _FOLDER / f'{style}.yaml' if style in STYLES else Path(style)
         if not path.is_file():
@@ -89,7 +89,7 @@ class Vocabulary:
         return cls(**content)
 
     def words(self) -> list[str]:
-        """Words and phrases that tell of the style, for counting them; without materials."""
+        """Return words and phrases that mention the style, to count them; without materials."""
         plural = [work + 's' for work in self.works]
         modified = [f'{word} {noun}' for word, nouns in self.modifiers.items() for noun in nouns]
         return sorted(
@@ -98,7 +98,7 @@ class Vocabulary:
 
 
 class Phrases:
-    """Finds phrases in a list of words.
+    """Find phrases in a list of words.
 
     Args:
         phrases (Sequence[str]): Words, separated by spaces within a phrase.
@@ -114,7 +114,7 @@ class Phrases:
         self._longest = max((phrase.count(' ') + 1 for phrase in known), default=0)
 
     def length(self, words: Sequence[str], start: int) -> int:
-        """Words of the longest phrase that starts there, 0 if none does."""
+        """Return the number of words of the longest phrase at ``start``, or 0."""
         for count in range(min(self._longest, len(words) - start), 0, -1):
             text = ' '.join(words[start : start + count]).replace('-', ' ')
             if text in self._known or ' '.join(words[start : start + count]) in self._known:

@@ -1,34 +1,34 @@
 """From settings to what a config must say."""
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mmengine.config import Config
 
-from ..ledger import Ledger
+from ..tensor_tracker import TensorTracker
 from .layouts import Layout
-from .settings import Settings
+from .settings import PublishedSettings
 
 
 def model_overrides(
     layout: Layout,
-    ledger: Ledger,
-    settings: Settings,
+    tracker: TensorTracker,
+    settings: PublishedSettings,
     model: Config,
     backbone_only: bool = False,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """What ``model`` must say for a converted checkpoint to predict what it did.
 
     Args:
         layout (Layout): Which published model it is of.
-        ledger (Ledger): Its tensors.
-        settings (Settings): What it was trained with.
+        tracker (TensorTracker): Its tensors.
+        settings (PublishedSettings): What it was trained with.
         model (Config): ``model`` of the config that is chosen for it.
         backbone_only (bool): Its heads do not matter.
 
     Returns:
         Dict[str, Any]: The differences from ``model``, to be merged into it.
     """
-    wanted: Dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     if settings.normalisation is not None:
         wanted['data_preprocessor'] = settings.normalisation
     wanted['backbone'] = {}
@@ -38,11 +38,11 @@ def model_overrides(
         # The published code does so, Eq. 2 does not.
         wanted['backbone'].update(prompt=dict(keep_first_bos=True))
     if not backbone_only:
-        wanted.update(layout.head_settings(ledger))
+        wanted.update(layout.head_settings(tracker))
     return _difference(wanted, model) or {}
 
 
-def _difference(wanted: Any, current: Any) -> Optional[Any]:
+def _difference(wanted: Any, current: Any) -> Any | None:
     """Those entries of ``wanted`` that ``current`` has otherwise; None if there are none."""
     if not isinstance(wanted, dict):
         if isinstance(current, tuple):

@@ -7,9 +7,9 @@ and deviation like those of the detector; and latents are scaled in some runs an
 
 import ast
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any
 
-from ..ledger import Ledger
+from ..tensor_tracker import TensorTracker
 from .layouts import Layout
 
 # Mean and standard deviation of red, green and blue in [0, 255].
@@ -21,7 +21,7 @@ _CITYSCAPES_CLASSES = 19
 
 
 @dataclass
-class Settings:
+class PublishedSettings:
     """What the checkpoint was trained with.
 
     Attributes:
@@ -32,12 +32,12 @@ class Settings:
         published_arguments (Dict[str, Any]): The command line of the run, if the file has it.
     """
 
-    latent_scaling: Optional[bool] = None
-    normalisation: Optional[Dict[str, List[float]]] = None
-    sources: Dict[str, str] = field(default_factory=dict)
-    published_arguments: Dict[str, Any] = field(default_factory=dict)
+    latent_scaling: bool | None = None
+    normalisation: dict[str, list[float]] | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    published_arguments: dict[str, Any] = field(default_factory=dict)
 
-    def lines(self) -> List[str]:
+    def lines(self) -> list[str]:
         """The settings as text."""
         normalisation = self.normalisation and f'mean {self.normalisation["mean"]}'
         values = dict(latent_scaling=self.latent_scaling, normalisation=normalisation)
@@ -49,50 +49,50 @@ class Settings:
 
 def find_settings(
     layout: Layout,
-    ledger: Ledger,
-    meta: Dict[str, Any],
-    latent_scaling: Optional[bool] = None,
-    normalisation: Optional[str] = None,
-) -> Settings:
+    tracker: TensorTracker,
+    meta: dict[str, Any],
+    latent_scaling: bool | None = None,
+    normalisation: str | None = None,
+) -> PublishedSettings:
     """Gathers what a checkpoint says of its training.
 
     Args:
         layout (Layout): Which model it is of.
-        ledger (Ledger): Its tensors.
+        tracker (TensorTracker): Its tensors.
         meta (Dict[str, Any]): What mmcv wrote beside them.
         latent_scaling (bool, optional): Given by the user, who knows better.
         normalisation (str, optional): Likewise, a key of :data:`NORMALISATIONS`.
 
     Returns:
-        Settings: What was found.
+        PublishedSettings: What was found.
     """
     config = literal_config(meta.get('config', ''))
-    settings = Settings()
+    settings = PublishedSettings()
     options = config.get('model', {}).get('opt_dict', {})
     settings.published_arguments = {k: v for k, v in options.items() if v not in (None, False)}
 
-    found = _latent_scaling(layout, ledger)
+    found = _latent_scaling(layout, tracker)
     if 'use_scaled_encode' in options:
         found = (options['use_scaled_encode'], 'says the config in the file')
     if latent_scaling is not None:
         found = (latent_scaling, 'as asked for')
     settings.latent_scaling, settings.sources['latent_scaling'] = found
 
-    found = _normalisation(layout, ledger, config)
+    found = _normalisation(layout, tracker, config)
     if normalisation is not None:
         found = (NORMALISATIONS[normalisation], 'as asked for')
     settings.normalisation, settings.sources['normalisation'] = found
     return settings
 
 
-def _latent_scaling(layout: Layout, ledger: Ledger):
+def _latent_scaling(layout: Layout, tracker: TensorTracker):
     if layout.scaling_shows:
-        scaled = not ledger.any_with(layout.unscaled_vae)
+        scaled = not tracker.any_with(layout.unscaled_vae)
         place = layout.scaled_vae if scaled else layout.unscaled_vae
         return scaled, f'the file has the autoencoder in {place}*, as runs {_WITH[scaled]} have'
-    if not ledger.any_with(f'{layout.root}sd_model.'):
+    if not tracker.any_with(f'{layout.root}sd_model.'):
         return False, 'a checkpoint of VPD, which does not scale'
-    if ledger.any_with(layout.text):
+    if tracker.any_with(layout.text):
         return True, 'the file does not say; the published command for captions scales'
     return None, 'the file does not say; published runs differ'
 
@@ -100,17 +100,17 @@ def _latent_scaling(layout: Layout, ledger: Ledger):
 _WITH = {True: 'with latent scaling', False: 'without latent scaling'}
 
 
-def _normalisation(layout: Layout, ledger: Ledger, config: Dict[str, Any]):
+def _normalisation(layout: Layout, tracker: TensorTracker, config: dict[str, Any]):
     norm = config.get('img_norm_cfg', {})
     if 'mean' in norm and 'std' in norm:
         return {key: list(norm[key]) for key in ('mean', 'std')}, 'says the config in the file'
-    bias = ledger.tensors.get('decode_head.conv_seg.bias')
+    bias = tracker.tensors.get('decode_head.conv_seg.bias')
     if bias is not None and len(bias) == _CITYSCAPES_CLASSES:
         return NORMALISATIONS['imagenet'], 'as the published runs on Cityscapes, with 19 classes'
     return NORMALISATIONS[layout.normalisation], f'as the published code for {layout.name}'
 
 
-def literal_config(text: str) -> Dict[str, Any]:
+def literal_config(text: str) -> dict[str, Any]:
     """The values of a config's text, read and not executed.
 
     Args:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -17,7 +17,7 @@ def write_conversion(
     conversion: Conversion,
     base: Path,
     target: Path,
-    options: Optional[Dict[str, Any]] = None,
+    options: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Writes a checkpoint, and beside it the config that it works with.
@@ -45,7 +45,7 @@ def write_conversion(
 
 
 def config_text(
-    conversion: Conversion, base: Path, path: Path, options: Optional[Dict[str, Any]] = None
+    conversion: Conversion, base: Path, path: Path, options: dict[str, Any] | None = None
 ) -> str:
     """A config that inherits from ``base`` and says what the checkpoint was trained with.
 

@@ -27,14 +27,14 @@ class ACDCDataset(CityscapesDataset):
                     └── SEQUENCE
                         └── SEQUENCE_frame_FRAME_gt_labelTrainIds.png
 
-    ``data_prefix=dict(img_path='rgb_anon/night/val', seg_map_path='gt/night/val')`` is one
-    condition; all files below these folders are taken. The reference images of the same places in
-    good weather (``val_ref``) have another suffix.
+    ``data_prefix=dict(img_path='rgb_anon/night/val', seg_map_path='gt/night/val')`` selects
+    one condition; all files below these folders are used. The reference images of the same places
+    in good weather (``val_ref``) have another suffix.
 
     Args:
         img_suffix (str): Defaults to ``'_rgb_anon.png'``.
         seg_map_suffix (str): Defaults to ``'_gt_labelTrainIds.png'``.
-        kwargs: Those of ``BaseSegDataset``.
+        kwargs: Arguments of ``BaseSegDataset``.
     """
 
     def __init__(

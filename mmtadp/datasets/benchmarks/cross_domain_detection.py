@@ -1,4 +1,4 @@
-"""Watercolor2k and Comic2k: paintings and comics with boxes of six of Pascal VOC's classes."""
+"""Watercolor2k and Comic2k: paintings and comics with boxes of six classes of Pascal VOC."""
 
 from mmdet.datasets import XMLDataset
 
@@ -8,7 +8,7 @@ from mmtadp.registry import DATASETS, register_module
 class _CrossDomainDataset(XMLDataset):
     """A dataset of Inoue et al., Cross-Domain Weakly-Supervised Object Detection, CVPR 2018."""
 
-    # No palette: it would have to be as long as the classes that a config names.
+    # No palette: its length would have to match the classes of a config.
     METAINFO = dict(classes=('bicycle', 'bird', 'car', 'cat', 'dog', 'person'))
 
     def __init__(self, data_prefix: dict = dict(sub_data_root=''), **kwargs):
@@ -34,14 +34,14 @@ class Watercolor2kDataset(_CrossDomainDataset):
             └── 43248445.jpg
 
     The classes are six of Pascal VOC's: bicycle, bird, car, cat, dog and person. For a detector
-    of VOC's 20 classes, pass these as ``metainfo=dict(classes=(...))``: the labels are then
-    theirs, and mmdet's ``VOCMetric`` and ``CocoMetric`` average over the classes that have ground
-    truth, which are the six.
+    of VOC's 20 classes, pass these as ``metainfo=dict(classes=(...))``: the labels
+    are then those of VOC, and mmdet's ``VOCMetric`` and ``CocoMetric`` average over the classes
+    with ground truth, which are these six.
 
     Args:
-        data_prefix (dict): ``sub_data_root`` is the folder above, relative to ``data_root``.
-            Defaults to ``data_root`` itself.
-        kwargs: Those of ``XMLDataset``, such as ``data_root='data/watercolor'`` and
+        data_prefix (dict): ``sub_data_root`` is the folder with these three folders, relative to
+            ``data_root``. Defaults to ``data_root`` itself.
+        kwargs: Arguments of ``XMLDataset``, such as ``data_root='data/watercolor'`` and
             ``ann_file='ImageSets/Main/test.txt'``.
     """
 

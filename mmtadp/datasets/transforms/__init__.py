@@ -1,9 +1,9 @@
-"""Pipeline transforms."""
+"""Pipeline transforms that load, make and rewrite captions."""
 
 from .domain_modifier import DomainModifier
 from .load_captions import CaptionLoadTransform, CaptionNotFoundError
-from .nouns import NounsTransform
-from .oracle import OracleCaptionTransform, OracleCropTransform, OracleLabels
+from .nouns_transform import NounsTransform
+from .oracle_transforms import OracleCaptionTransform, OracleCropTransform, OracleLabels
 from .set_domain import SetDomain
 
 __all__ = [

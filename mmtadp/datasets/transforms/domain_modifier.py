@@ -1,4 +1,4 @@
-"""Pipeline transform that words a caption for its domain."""
+"""Put a caption into a sentence that names the domain."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import re
 from mmcv.transforms import BaseTransform
 
 from mmtadp.registry import TRANSFORMS, register_module
-from mmtadp.utils.learned_embeds import read_learned_token
+from mmtadp.utils.learned_tokens import read_learned_token
 
 _CAPTION, _TOKEN = '{caption}', '{token}'
 
@@ -15,13 +15,13 @@ _CAPTION, _TOKEN = '{caption}', '{token}'
 class DomainModifier(BaseTransform):
     """Put a caption into a sentence that names the domain of the image.
 
-    The modifier M(P) of TADP, Sec. 4.3: ``'a dark night photo of a {caption}'``, say. The default
-    template is the null modifier of Tab. 4, which leaves captions as they are. For textual
-    inversion the sentence names a learned token, ``'a dark {token} photo of a {caption}'``, and
-    the backbone needs the same file: ``prompt=dict(type='CaptionPrompt', learned_embeds=...)``.
+    The modifier M(P) of TADP, Sec. 4.3, such as ``'a dark night photo of a {caption}'``. The
+    default template is the null modifier of Tab. 4, which leaves captions as they are. For textual
+    inversion, the sentence contains a learned token: ``'a dark {token} photo of a {caption}'``.
+    The backbone needs the same file: ``prompt=dict(type='CaptionPrompt', learned_embeds=...)``.
 
-    The empty caption stays empty. It is the null text, which ``missing='null'`` promises to
-    images without a caption; ``'a dark night photo of a '`` would be neither that nor a caption.
+    The empty caption stays empty. It is the null text, which ``missing='null'`` gives to images
+    without a caption; ``'a dark night photo of a '`` would be neither null text nor a caption.
 
     Required Keys:
 
@@ -32,11 +32,10 @@ class DomainModifier(BaseTransform):
     - caption (str)
 
     Args:
-        template (str): The sentence, with ``{caption}`` once where the caption goes, ``{token}``
-            where the learned token goes if there is one, and no other braces. Defaults to
-            ``'{caption}'``.
-        learned_embeds (str | PathLike, optional): Textual inversion file of the token, of which
-            the name is read; see :func:`mmtadp.utils.learned_embeds.read_learned_token`.
+        template (str): The sentence, with ``{caption}`` exactly once, ``{token}`` in place of the
+            learned token if there is one, and no other braces. Defaults to ``'{caption}'``.
+        learned_embeds (str | PathLike, optional): Textual inversion file with the name of the
+            token; see :func:`mmtadp.utils.learned_tokens.read_learned_token`.
 
     Attributes:
         token (str, optional): The learned token.
@@ -45,7 +44,7 @@ class DomainModifier(BaseTransform):
         FileNotFoundError: If there is no such file.
         ValueError: If ``template`` has no ``{caption}``, more than one, another placeholder or a
             stray brace; if only one of ``{token}`` and ``learned_embeds`` is given; or if the file
-            is unfit.
+            is not a textual inversion file.
     """
 
     writes_caption = True
@@ -72,13 +71,13 @@ class DomainModifier(BaseTransform):
         if unknown:
             problem = f'unknown placeholder {", ".join(unknown)}'
         elif any(brace in part for part in rests for brace in '{}'):
-            problem = 'a brace that belongs to no placeholder'
+            problem = 'a brace that is not part of a placeholder'
         elif len(parts) != 2:
             problem = f'{_CAPTION} occurs {len(parts) - 1} times'
         elif has_token and self.learned_embeds is None:
-            problem = f'{_TOKEN} without learned_embeds, the file that names the token'
+            problem = f'{_TOKEN} without learned_embeds, the file with the token'
         elif self.learned_embeds is not None and not has_token:
-            problem = f'no {_TOKEN}, which learned_embeds={str(self.learned_embeds)!r} is for'
+            problem = f'no {_TOKEN}, but learned_embeds={str(self.learned_embeds)!r}'
         else:
             return
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Pipeline transform that puts an image's caption into its sample."""
+"""Load the caption of an image into its sample."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,10 @@ from mmengine.logging import print_log
 from mmtadp.captions import CaptionStore
 from mmtadp.registry import TRANSFORMS, register_module
 
-from .tally import SharedTally
+
+def is_power_of_ten(count: int) -> bool:
+    """Return whether to warn at this count: at 1, 10, 100, ..., which show the extent."""
+    return str(count).rstrip('0') == '1'
 
 
 class CaptionNotFoundError(LookupError):
@@ -32,25 +35,26 @@ class CaptionLoadTransform(BaseTransform):
 
     Added Keys:
 
-    - caption (str): Goes on to the model as a meta key: name it in the ``meta_keys`` of
+    - caption (str): Reaches the model as a meta key: add it to the ``meta_keys`` of
       ``PackSegInputs`` or ``PackDetInputs``.
 
     Args:
         ann_file (str | PathLike | Sequence): Path of a caption file, or several paths; relative
             ones are relative to the working directory.
-        key (str): What the keys of the files are: ``'stem'``, ``'filename'``, ``'relpath'``, or
-            ``'auto'`` to decide for each file by its keys. Defaults to ``'auto'``.
-        missing (str): What to do for an image without a caption: ``'error'``, or ``'null'`` to
-            set the empty caption, which is the null text. Blank captions in a file count as
-            missing. Defaults to ``'error'``.
+        key (str): Key policy: ``'stem'``, ``'filename'``, ``'relpath'``, or ``'auto'`` to decide
+            for each file by its keys. Defaults to ``'auto'``.
+        missing (str): For an image without a caption, ``'error'`` raises and ``'null'`` sets the
+            empty caption, which is the null text, with a warning at the 1st, 10th, 100th, ...
+            such sample of each dataloader worker. Blank captions in a file count as missing.
+            Defaults to ``'error'``.
         select (str): Which of an image's captions to use: ``'first'``, or ``'random'`` (for
-            training) for one drawn with NumPy's global generator, which mmengine seeds in each
-            worker. Defaults to ``'first'``.
+            training), drawn with NumPy's global generator, which mmengine seeds in each worker.
+            Defaults to ``'first'``.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        CaptionFileError: If a file cannot be used as it is, or with ``missing='error'`` holds a
-            blank caption.
+        CaptionFileError: If a file cannot be used as it is, or holds a blank caption with
+            ``missing='error'``.
         ValueError: If an argument has a value that does not exist.
     """
 
@@ -72,7 +76,7 @@ class CaptionLoadTransform(BaseTransform):
         self.missing = missing
         self.select = select
         self.store = CaptionStore.load(ann_file, key, allow_blank=missing == 'null')
-        self._tally = SharedTally()
+        self._num_samples = self._num_missing = 0
 
     def transform(self, results: dict) -> dict:
         """Set ``results['caption']``.
@@ -92,28 +96,29 @@ class CaptionLoadTransform(BaseTransform):
             raise ValueError(
                 "CaptionLoadTransform finds captions by results['img_path'], which this sample "
                 f'lacks (it has: {", ".join(results)}). For an image that is not a file, set '
-                "results['caption'] yourself and leave this transform out."
+                "results['caption'] yourself and remove this transform."
             )
         captions = self.store.find(img_path)
-        warn = self._tally.add(not captions)
+        self._num_samples += 1
         if not captions:
-            results['caption'] = self._miss(img_path, warn)
+            results['caption'] = self._miss(img_path)
         elif self.select == 'random' and len(captions) > 1:
             results['caption'] = captions[np.random.randint(len(captions))]
         else:
             results['caption'] = captions[0]
         return results
 
-    def _miss(self, img_path: str, warn: bool) -> str:
+    def _miss(self, img_path: str) -> str:
+        self._num_missing += 1
         if self.missing == 'error':
             raise CaptionNotFoundError(
                 f'{self.store.explain_miss(img_path)} Caption it (and any others), or set '
                 "missing='null' in CaptionLoadTransform to use the empty caption for such images."
             )
-        if warn:
+        if is_power_of_ten(self._num_missing):
             print_log(
-                f'CaptionLoadTransform: {self._tally.wrong:,} of {self._tally.seen:,} samples so '
-                "far had no caption and use the empty one (missing='null'). Now: "
+                f'CaptionLoadTransform: {self._num_missing:,} of {self._num_samples:,} samples of '
+                "this process had no caption and use the empty one (missing='null'). Now: "
                 f'{self.store.explain_miss(img_path)}',
                 logger='current',
                 level=WARNING,

@@ -1,4 +1,4 @@
-"""Pipeline transform that says which domain a sample is of."""
+"""Set the domain of a sample."""
 
 from mmcv.transforms import BaseTransform
 
@@ -7,21 +7,21 @@ from mmtadp.registry import TRANSFORMS, register_module
 
 @register_module(TRANSFORMS)
 class SetDomain(BaseTransform):
-    """Name the domain of the images of a dataset.
+    """Set the domain of the images of a dataset.
 
-    :class:`~mmtadp.evaluation.PerDomainMetric` scores the samples of each domain by themselves.
+    :class:`~mmtadp.evaluation.PerDomainMetric` scores the samples of each domain separately.
 
     Added Keys:
 
-    - domain (str): Goes on to the metric as a meta key: name it in the ``meta_keys`` of
+    - domain (str): Reaches the metric as a meta key: add it to the ``meta_keys`` of
       ``PackSegInputs`` or ``PackDetInputs``.
 
     Args:
-        domain (str): Such as ``'night'``; begins the names of its metrics, as in ``night/mIoU``.
+        domain (str): Such as ``'night'``; the names of its metrics begin with it: ``night/mIoU``.
 
     Raises:
-        ValueError: If ``domain`` is not a string, empty, or ``'mean'``, which is how the mean over
-            domains is reported.
+        ValueError: If ``domain`` is not a string, empty, or ``'mean'``, the name of the mean over
+            domains.
     """
 
     def __init__(self, domain: str):

@@ -1,21 +1,23 @@
-"""Names of a diffusion model's tensors in diffusers and in the CompVis layout.
+"""Map a diffusion model's tensor names from diffusers to the CompVis layout.
 
-CompVis numbers the blocks of a U-Net through, diffusers groups them by resolution; and the two
-name the layers within a block differently. Each function maps all of a model's keys at once, as a
-block's number depends on how many layers the blocks before it have.
+CompVis numbers the blocks of a U-Net consecutively, diffusers groups them by resolution, and the
+two name the layers of a block differently. Each function maps all keys of a model at once, because
+the number of a block depends on how many layers the blocks before it have. Loading and saving use
+the same map.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from torch import Tensor
 
-# What the keys of each component begin with in the CompVis layout.
+# Prefix of each component's keys in the CompVis layout.
 PREFIXES = {
     'unet': 'model.diffusion_model.',
     'vae': 'first_stage_model.',
     'text_encoder': 'cond_stage_model.transformer.',
 }
+
 _UNET_ENDS = {
     'time_embedding.linear_1': 'time_embed.0',
     'time_embedding.linear_2': 'time_embed.2',
@@ -48,22 +50,31 @@ _UNET_LAYER = re.compile(r'(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 _VAE_LAYER = re.compile(r'(encoder|decoder)\.(?:down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 
 
-def compvis_names(component: str, keys: Iterable[str]) -> dict[str, str]:
-    """Return the full CompVis names of the tensors of one component.
+def component_names(
+    component: str, keys: Iterable[str], checkpoint: Container[str] | None = None
+) -> dict[str, str]:
+    """Return the names of a component's tensors in a CompVis checkpoint, with their prefix.
 
     Args:
-        component (str): 'unet', 'vae' or 'text_encoder'.
+        component (str): A key of :data:`PREFIXES`.
         keys (Iterable[str]): All keys of the component in diffusers or transformers.
+        checkpoint (Container[str], optional): Keys of the checkpoint. Some checkpoints name the
+            text encoder's tensors as transformers >= 5.6 does; this is read from the keys.
 
     Returns:
-        dict[str, str]: diffusers' key to the CompVis key with its prefix.
+        dict[str, str]: diffusers' key to the CompVis key.
     """
-    rename = dict(unet=unet_keys, vae=vae_keys, text_encoder=text_keys)[component]
-    return {key: PREFIXES[component] + name for key, name in rename(keys).items()}
+    functions = dict(unet=unet_keys, vae=vae_keys, text_encoder=text_keys)
+    prefix = PREFIXES[component]
+    keys = list(keys)
+    is_text = component == 'text_encoder' and checkpoint is not None
+    if is_text and all(prefix + key in checkpoint for key in keys):
+        return {key: prefix + key for key in keys}
+    return {key: prefix + name for key, name in functions[component](keys).items()}
 
 
 def unet_keys(keys: Iterable[str]) -> dict[str, str]:
-    """Return the CompVis names of a U-Net's tensors, after ``model.diffusion_model.``.
+    """Return the CompVis names of a U-Net's tensors, without their prefix.
 
     Args:
         keys (Iterable[str]): All keys of a ``UNet2DConditionModel`` of Stable Diffusion's kind.
@@ -117,7 +128,7 @@ def _unet_resnet(rest: str) -> str:
 
 
 def vae_keys(keys: Iterable[str]) -> dict[str, str]:
-    """Return the CompVis names of an autoencoder's tensors, after ``first_stage_model.``.
+    """Return the CompVis names of an autoencoder's tensors, without their prefix.
 
     Args:
         keys (Iterable[str]): All keys of an ``AutoencoderKL``, or those of its encoder alone.
@@ -147,7 +158,7 @@ def _vae_key(key: str, last: int) -> str:
 
 
 def text_keys(keys: Iterable[str]) -> dict[str, str]:
-    """Return the CompVis names of a CLIP text model's tensors, without the prefix.
+    """Return the CompVis names of a CLIP text model's tensors, without their prefix.
 
     Args:
         keys (Iterable[str]): Keys of a ``CLIPTextModel``.
@@ -161,11 +172,11 @@ def text_keys(keys: Iterable[str]) -> dict[str, str]:
 def fit_pointwise(tensor: Tensor, ndim: int) -> Tensor:
     """Return a 1x1 convolution's kernel as a linear layer's matrix, or the reverse.
 
-    The autoencoder's attention has the former in CompVis and the latter in diffusers.
+    The autoencoder's attention has kernels in CompVis and matrices in diffusers.
 
     Args:
         tensor (Tensor): (C, D, 1, 1) or (C, D); others are returned as they are.
-        ndim (int): 2 or 4, the wanted one.
+        ndim (int): The wanted number of dimensions, 2 or 4.
     """
     if tensor.ndim == 4 and ndim == 2 and tensor.shape[2:] == (1, 1):
         return tensor[:, :, 0, 0]

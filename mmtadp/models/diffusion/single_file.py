@@ -1,12 +1,16 @@
-"""Read Stable Diffusion checkpoints in one CompVis-layout file."""
+"""Read Stable Diffusion checkpoints that are one file in CompVis layout."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from mmtadp.utils.tensor_files import read_tensors
+from mmtadp.utils.tensor_files import read_weights
 
-from .compvis_keys import PREFIXES, compvis_names, fit_pointwise
+from .compvis_keys import PREFIXES, component_names, fit_pointwise
+from .state_dicts import check_keys, load_strictly
+
+ADVICE = 'Use the `.safetensors` release of the model, or a diffusers folder'
 
 
 def read_single_file(path: Path, argument: str = 'pretrained') -> dict[str, Tensor]:
@@ -23,55 +27,38 @@ def read_single_file(path: Path, argument: str = 'pretrained') -> dict[str, Tens
         ValueError: If the file holds anything but tensors and plain containers, or cannot be
             read.
     """
-    advice = 'Use the `.safetensors` release of the model, or a diffusers folder'
-    checkpoint = read_tensors(path, argument, advice)
-    if not isinstance(checkpoint, dict):
-        raise ValueError(
-            f"{argument}='{path}' holds a {type(checkpoint).__name__}, not weights by name."
-        )
-    return checkpoint.get('state_dict', checkpoint)
+    return read_weights(path, f"{argument}='{path}'", ADVICE).tensors
 
 
-def component_state(
-    checkpoint: dict[str, Tensor], source: str, component: str, module: nn.Module
-) -> dict[str, Tensor]:
-    """Return one component of a CompVis checkpoint under the keys of diffusers.
+def load_component(
+    source: str, component: str, module: nn.Module, checkpoint: Mapping[str, Tensor]
+) -> None:
+    """Load one component of a CompVis checkpoint; every tensor is accounted for.
 
     Args:
-        checkpoint (dict[str, Tensor]): CompVis key to tensor.
-        source (str): The argument and its value, for messages.
-        component (str): 'unet', 'vae' or 'text_encoder'.
-        module (nn.Module): The component, which knows the keys.
-
-    Returns:
-        dict[str, Tensor]: diffusers' key to tensor.
+        source (str): Where it came from, as the argument that names it, for messages.
+        component (str): A key of :data:`.compvis_keys.PREFIXES`.
+        module (nn.Module): The U-Net, autoencoder or text model; it keeps its precision.
+        checkpoint (Mapping[str, Tensor]): CompVis key to tensor.
 
     Raises:
-        ValueError: If the file lacks the component or one of its tensors, or if tensors of the
-            U-Net have no place in the module, because it has another architecture.
+        ValueError: If the checkpoint does not have the component, or a tensor of it is missing,
+            unexpected or has another shape.
     """
     prefix = PREFIXES[component]
-    count = sum(key.startswith(prefix) for key in checkpoint)
-    if not count:
+    present = {key for key in checkpoint if key.startswith(prefix)}
+    if not present:
         example = next(iter(checkpoint), 'nothing')
         raise ValueError(
-            f"{source} has no {component}: no key begins with '{prefix}' (the file holds "
-            f"{len(checkpoint)} keys, e.g. '{example}'). A single file must be a whole Stable "
-            'Diffusion 1.x checkpoint in CompVis layout.'
+            f"{source} has no {component} in CompVis layout: no key begins with '{prefix}' (the "
+            f"file holds {len(checkpoint)} keys, e.g. '{example}'). A single file must be a whole "
+            'Stable Diffusion 1.x checkpoint in CompVis layout.'
         )
     own = module.state_dict()
-    names = compvis_names(component, own)
-    missing = [key for key, name in names.items() if name not in checkpoint]
-    # The other components may hold more: a loss, positions that transformers counts itself.
-    placed = len(names) - len(missing)
-    if component == 'unet' and count > placed:
-        raise ValueError(
-            f"{source}: of the U-Net's {count} tensors {placed} have a place in the "
-            'architecture. Set `architecture`, or `pretrained`, to a model of the same one.'
-        )
-    if missing:
-        raise ValueError(
-            f'{source}: its {component} lacks {len(missing)} tensors that the architecture has, '
-            f"e.g. '{names[missing[0]]}' ('{missing[0]}' in diffusers)."
-        )
-    return {key: fit_pointwise(checkpoint[name], own[key].ndim) for key, name in names.items()}
+    names = component_names(component, own, checkpoint)
+    # transformers counts positions itself.
+    unexpected = {k for k in present - set(names.values()) if not k.endswith('position_ids')}
+    missing = {f'{name} ({key})' for key, name in names.items() if name not in checkpoint}
+    check_keys(source, component, missing, unexpected)
+    state = {key: fit_pointwise(checkpoint[name], own[key].ndim) for key, name in names.items()}
+    load_strictly(source, component, module, state)

@@ -1,4 +1,4 @@
-"""Example pictures: predictions and attention maps under each prompt, side by side."""
+"""Example images: predictions and attention maps of each prompt, side by side."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +13,9 @@ from torch import nn
 from mmtadp.apis import init_model
 from mmtadp.apis.attention import attention_of_words
 from mmtadp.utils import launch as runs
+from projects.claims.runs.claims_settings import ClaimsSettings
 from projects.claims.runs.configuration import folder_of, runner_config
-from projects.claims.runs.labels import LABELS
-from projects.claims.runs.plan import NULL, PROMPTS, SEEDS, Run
-from projects.claims.runs.settings import Settings
+from projects.claims.runs.run_plan import NULL, PROMPTS, SEEDS, VARIANTS, Run
 
 _NUM_SCENES = 5
 _NUM_WORDS = 2
@@ -25,18 +24,18 @@ _INCHES = 1.35
 Panel = tuple[str, np.ndarray | None]
 
 
-def draw_pictures(settings: Settings, out: Path) -> bool:
-    """Draws what the models of the first seed predict and attend to.
+def draw_pictures(settings: ClaimsSettings, out: Path) -> bool:
+    """Draw predictions and attention maps of the models of the first seed.
 
-    Scenes are at even steps through the test set, not chosen by their result. The words are the
+    Scenes are taken at even steps through the test set, not by their result. The words are the
     names of the classes with the largest areas in the ground truth.
 
     Args:
-        settings (Settings): Those of the runs.
+        settings (ClaimsSettings): Settings of the runs.
         out (Path): PNG to write.
 
     Returns:
-        bool: Whether there is a checkpoint for each of the three prompts; else nothing is drawn.
+        bool: Whether it was drawn: only if each of the three prompts has a checkpoint.
     """
     found = [Run(config, SEEDS[0]) for config in PROMPTS]
     checkpoints = [runs.last_checkpoint(folder_of(run, settings)) for run in found]
@@ -67,7 +66,7 @@ def draw_pictures(settings: Settings, out: Path) -> bool:
 
 
 def _columns(run: Run, config: Config, checkpoint: str) -> Iterator[list[Panel]]:
-    """Panels of each scene: image, ground truth, prediction, and maps of words."""
+    """Yield the panels of each scene: image, ground truth, prediction and maps of words."""
     model = init_model(config, checkpoint)
     with DefaultScope.overwrite_default_scope(config.default_scope):
         dataset = DATASETS.build(config.test_dataloader.dataset)
@@ -82,13 +81,13 @@ def _columns(run: Run, config: Config, checkpoint: str) -> Iterator[list[Panel]]
         predicted = model.test_step(batch)[0].pred_sem_seg.data[0].cpu().numpy()
         areas = np.bincount(truth.ravel(), minlength=len(classes))[1 : len(classes)]
         words = [classes[i + 1] for i in np.argsort(-areas, kind='stable')[:_NUM_WORDS]]
-        # Null text has no word to attend to.
+        # The empty caption has no words.
         named = [] if run.config == NULL else words
         maps = [_map(model, image, sample.caption, word) for word in named]
         yield [
             ('image', image[..., ::-1]),
             ('ground truth', palette[truth]),
-            (LABELS[run.config].split(' (')[0], palette[predicted]),
+            (VARIANTS[run.config].label.split(' (')[0], palette[predicted]),
             *maps,
         ]
 

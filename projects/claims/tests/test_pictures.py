@@ -5,7 +5,7 @@ from mmtadp.apis import init_model
 from mmtadp.utils.launch import LAST_CHECKPOINT
 from projects.claims.report.pictures import draw_pictures
 from projects.claims.runs.configuration import folder_of, runner_config
-from projects.claims.runs.plan import PROMPTS, Run
+from projects.claims.runs.run_plan import PROMPTS, Run
 
 
 def test_pictures(settings, tmp_path):

@@ -13,7 +13,7 @@ def pauses():
 @pytest.fixture
 def chat(endpoint, pauses, tmp_path):
     def chat(**caps) -> ChatEndpoint:
-        budget = Budget(tmp_path / 'spent.txt', **caps)
+        budget = Budget(tmp_path / 'spent.jsonl', **caps)
         return ChatEndpoint(endpoint.url, 'm', budget, 'secret', retries=3, sleep=pauses.append)
 
     return chat
@@ -55,8 +55,7 @@ def test_refusal(chat, endpoint, pauses, status):
     assert pauses == []
 
 
-def test_nobody_there(tmp_path, monkeypatch, pauses):
-    monkeypatch.setenv('no_proxy', '127.0.0.1')
+def test_nobody_there(tmp_path, endpoint, pauses):
     one = ChatEndpoint(
         'http://127.0.0.1:9',
         'm',
@@ -65,11 +64,31 @@ def test_nobody_there(tmp_path, monkeypatch, pauses):
         timeout=2,
         sleep=pauses.append,
     )
-    with pytest.raises(RunError, match='no answer in 2 attempts .URLError'):
+    with pytest.raises(RunError, match='no answer in 2 attempts .ConnectError'):
         one.ask('do', '{}', 50)
     assert pauses == [1] and one.budget.tokens_in == 0
     with pytest.raises(RunError, match="'host': expected http"):
         ChatEndpoint('host', 'm', Budget(tmp_path / 's'))
+
+
+def test_no_token_of_the_user_is_sent(endpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv('HF_TOKEN', 'hf_secret')
+    ChatEndpoint(endpoint.url, 'm', Budget(tmp_path / 's')).ask('do', '{}', 50)
+    assert endpoint.keys == ['Bearer none']
+
+
+def test_offline(chat, endpoint, monkeypatch, pauses):
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    with pytest.raises(RunError, match='HF_HUB_OFFLINE=0'):
+        chat().ask('do', '{}', 50)
+    assert pauses == [] and endpoint.asked == []
+
+
+@pytest.mark.parametrize('choices', [b'"no"', b'[3]', b'null', b'[{}]', b'[{"message": 1}]'])
+def test_answers_of_another_form(chat, endpoint, choices):
+    endpoint.plan = [b'{"choices": ' + choices + b'}']
+    assert chat().ask('do', '{}', 50).text == '{}'
+    assert len(endpoint.asked) == 2
 
 
 def test_caps(chat, endpoint):
@@ -88,9 +107,9 @@ def test_caps(chat, endpoint):
 
 
 def test_ledger_of_a_killed_run(tmp_path):
-    (tmp_path / 'spent.txt').write_bytes(b'100 10\n200 2')
-    budget = Budget(tmp_path / 'spent.txt')
+    (tmp_path / 'spent.jsonl').write_bytes(b'[100, 10]\n[200, 2')
+    budget = Budget(tmp_path / 'spent.jsonl')
     assert (budget.tokens_in, budget.tokens_out) == (100, 10)
     budget.spend(1, 2)
-    again = Budget(tmp_path / 'spent.txt')
-    assert again.tokens_in >= 101 and again.tokens_out >= 12
+    again = Budget(tmp_path / 'spent.jsonl')
+    assert (again.tokens_in, again.tokens_out) == (101, 12)

@@ -23,7 +23,7 @@ CLEANED = {f'{i}': f'a {thing}' for i, thing in enumerate(THINGS)}
 
 @pytest.fixture
 def clean(real_tagger, endpoint, tmp_path):
-    """Cleans CAPTIONS in batches of 3."""
+    """Clean CAPTIONS in batches of 3."""
     (tmp_path / 'captions.json').write_text(json.dumps(CAPTIONS))
     rules = OfflineCleaner(Vocabulary.load('watercolor'))
 
@@ -33,7 +33,7 @@ def clean(real_tagger, endpoint, tmp_path):
             return LanguageModelCleaner(chat, rules, batch_size=3)
 
         out = str(tmp_path / 'out.json')
-        *_, by_rules = clean_with_model(
+        _, cleaned = clean_with_model(
             str(tmp_path / 'captions.json'),
             out,
             dict(model=model),
@@ -42,7 +42,7 @@ def clean(real_tagger, endpoint, tmp_path):
             overwrite=overwrite,
         )
         entries = json.loads((tmp_path / 'out.json').read_text())
-        return {key: entry['captions'][0] for key, entry in entries.items()}, by_rules
+        return {key: entry['captions'][0] for key, entry in entries.items()}, cleaned.by_rules
 
     return clean
 
@@ -58,7 +58,7 @@ def test_batches(clean, endpoint, tmp_path):
 
 
 def shift(numbered: dict[str, str]) -> dict[str, str]:
-    """The answers of the captions after them; the first is lost."""
+    """Give each caption the answer of the next one; the first answer is lost."""
     texts = ['a ' + text.split(' of a ')[1] for text in numbered.values()]
     return dict(zip(numbered, [*texts[1:], texts[0]], strict=True))
 
@@ -102,7 +102,7 @@ def test_rules_stand_in(clean, endpoint):
     captions, by_rules = clean()
     assert captions == CLEANED
     assert by_rules == dict.fromkeys(
-        [CAPTIONS['0'], CAPTIONS['1']], 'no answer in the form asked for'
+        [CAPTIONS['0'], CAPTIONS['1']], 'no answer in the requested form'
     )
 
 

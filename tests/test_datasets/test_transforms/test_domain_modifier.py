@@ -54,9 +54,9 @@ def test_null_text_stays_null_text():
         ('{caption} {} {0}', 'unknown placeholder {}, {0}'),
         ('{caption!r}', 'unknown placeholder {caption!r}'),
         ('{caption:>9} {Caption}', 'unknown placeholder {caption:>9}, {Caption}'),
-        ('{caption} }', 'a brace that belongs to no placeholder'),
-        ('{{caption}}', 'a brace that belongs to no placeholder'),
-        ('{caption', 'a brace that belongs to no placeholder'),
+        ('{caption} }', 'a brace that is not part of a placeholder'),
+        ('{{caption}}', 'a brace that is not part of a placeholder'),
+        ('{caption', 'a brace that is not part of a placeholder'),
         ('a dark {token} photo of a {caption}', '{token} without learned_embeds'),
         ('a {token} {Token} {caption}', 'unknown placeholder {Token}'),
         ('a {token} photo', '{caption} occurs 0 times'),
@@ -114,7 +114,7 @@ class TestLearnedToken:
 
     def test_without_a_place_for_it(self, path):
         with pytest.raises(
-            ValueError, match=r"template='a \{caption\}': no \{token\}, which learned"
+            ValueError, match=r"template='a \{caption\}': no \{token\}, but learned"
         ):
             DomainModifier('a {caption}', learned_embeds=path)
 
