@@ -11,6 +11,7 @@ from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from mmtadp.models.diffusion.denoising import NOISE_SCHEDULE
 from mmtadp.utils.atomic_files import write_folder
 
 from .clip_tokenizer import BOS, EOS, MAX_LENGTH
@@ -84,12 +85,7 @@ def build_text_encoder(vocab: dict) -> CLIPTextModel:
 def build_scheduler() -> DDIMScheduler:
     """Build Stable Diffusion 1.x's noise schedule."""
     return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule='scaled_linear',
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
+        **NOISE_SCHEDULE, clip_sample=False, set_alpha_to_one=False, steps_offset=1
     )
 
 
