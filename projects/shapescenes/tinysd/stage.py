@@ -23,7 +23,7 @@ _LOG_EVERY = 50
 
 
 def check_at_least(settings: object, least: dict[str, int]) -> None:
-    """Checks fields of settings against their least values.
+    """Check fields of settings against their least values.
 
     Raises:
         RunError: If one is less; the message names its option.
@@ -78,7 +78,7 @@ def train_stage(
     checkpoint_every: int,
     overwrite: bool = False,
 ) -> int:
-    """Trains a stage, or continues to.
+    """Train a stage, or continue its training.
 
     Args:
         stage (Stage): The stage; its ``average`` holds the result.
