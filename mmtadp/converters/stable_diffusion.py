@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.x as one CompVis file and as a diffusers folder, without a network."""
+"""Convert Stable Diffusion 1.x between one CompVis file and a diffusers folder, offline."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def single_file_to_folder(
     allow_pickle: bool = False,
     overwrite: bool = False,
 ) -> Report:
-    """Writes a CompVis file as a folder that ``StableDiffusionPipeline.from_pretrained`` loads.
+    """Write a CompVis file as a folder that ``StableDiffusionPipeline.from_pretrained`` loads.
 
     Tensors keep their precision. The tokenizer is CLIP's, or the architecture's own; a safety
     checker is not part of the folder.
@@ -61,16 +61,16 @@ def single_file_to_folder(
         target (Path): The folder.
         architecture (str, optional): See :func:`mmtadp.models.diffusion.load_diffusion_model`.
             Defaults to Stable Diffusion 1.5.
-        ema (bool): Take the averaged weights of the U-Net, of a file that holds both.
+        ema (bool): Take the averaged weights of the U-Net from a file that holds both.
         allow_pickle (bool): See :func:`read_checkpoint`.
         overwrite (bool): Replace ``target``.
 
     Returns:
-        Report: What became of each tensor.
+        Report: The destination of each tensor.
 
     Raises:
-        CheckpointError: If the file cannot be read or is no Stable Diffusion 1.x model of this
-            architecture, or ``target`` exists.
+        ValueError: If the file cannot be read or is not a Stable Diffusion 1.x model of
+            this architecture, or ``target`` exists.
     """
     check_free(target, overwrite)
     tracker = TensorTracker(read_checkpoint(source, allow_pickle), _ADVICE)
@@ -102,26 +102,26 @@ def single_file_to_folder(
 def folder_to_single_file(
     source: Path, target: Path, half: bool = False, overwrite: bool = False
 ) -> Report:
-    """Writes a diffusers folder as one CompVis file, which the published code reads.
+    """Write a diffusers folder as one CompVis file, which the published code reads.
 
     Args:
         source (Path): The folder.
-        target (Path): A ``.safetensors`` file, or a ``.ckpt`` file for code that reads no other.
+        target (Path): A ``.safetensors`` file, or a ``.ckpt`` file for code that reads only those.
         half (bool): Write float16 instead of float32.
         overwrite (bool): Replace ``target``.
 
     Returns:
-        Report: What became of each tensor.
+        Report: The destination of each tensor.
 
     Raises:
         CheckpointError: If ``target`` has another suffix, or exists.
-        ValueError: If the folder is no pipeline of Stable Diffusion's kind.
+        ValueError: If the folder is not a pipeline like Stable Diffusion's.
     """
     target = Path(target)
     if target.suffix not in ('.safetensors', '.ckpt'):
         raise CheckpointError(f'{target} should end in .safetensors or .ckpt')
     if not Path(source).is_dir():
-        raise CheckpointError(f'{source} is no folder')
+        raise CheckpointError(f'{source} is not a folder')
     check_free(target, overwrite)
     model = load_diffusion_model(str(source))
     report = Report()
@@ -139,11 +139,11 @@ def folder_to_single_file(
 
 
 def compvis_state_dict(model: DiffusionModel, report: Report | None = None) -> dict[str, Tensor]:
-    """All weights of a model under their CompVis keys.
+    """Return all weights of a model under their CompVis keys.
 
     Args:
-        model (DiffusionModel): Of Stable Diffusion 1.x's kind.
-        report (Report, optional): Filled with what went where.
+        model (DiffusionModel): A model like Stable Diffusion 1.x.
+        report (Report, optional): Filled with the destination of each tensor.
 
     Returns:
         Dict[str, Tensor]: CompVis key to tensor.

@@ -3,7 +3,7 @@
 from .comparison import PromptLoss, compare_prompts
 from .dreambooth import DreamBooth, DreamBoothSettings
 from .images import ImagePool
-from .settings import PRECISIONS, Settings
+from .settings import PRECISIONS, PersonalizationSettings
 from .templates import TEMPLATES
 from .textual_inversion import TextualInversion, TextualInversionSettings
 from .training import RunSummary, personalize
@@ -16,7 +16,7 @@ __all__ = [
     'ImagePool',
     'PromptLoss',
     'RunSummary',
-    'Settings',
+    'PersonalizationSettings',
     'TextualInversion',
     'TextualInversionSettings',
     'compare_prompts',

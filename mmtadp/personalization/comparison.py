@@ -52,8 +52,8 @@ def compare_prompts(
     Args:
         images (str): A folder of images, best ones that nothing was learned from.
         prompts (Sequence[str]): Prompts; ``''`` is the null text.
-        pretrained (str): As of :class:`.Settings`.
-        architecture (str, optional): As of :class:`.Settings`.
+        pretrained (str): As of :class:`.PersonalizationSettings`.
+        architecture (str, optional): As of :class:`.PersonalizationSettings`.
         unet (str, optional): A U-Net of DreamBooth in place of its own.
         learned_embeds (Sequence[str]): Files of textual inversion whose tokens prompts name.
         resolution (int): Height and width of the images' middle square, in pixels.

@@ -1,4 +1,4 @@
-"""What textual inversion and DreamBooth have in common: draws, losses, pictures."""
+"""Base class of textual inversion and DreamBooth: draws, losses, images."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -14,31 +14,31 @@ from mmtadp.utils.resumable import RunError
 from mmtadp.utils.seeding import numbered_generator
 
 from .images import ImagePool, grid
-from .settings import Settings
+from .settings import PersonalizationSettings
 
 _DTYPES = dict(no=torch.float32, fp16=torch.float16, bf16=torch.bfloat16)
 
 
 class Concept(ABC):
-    """A domain that a diffusion model learns from images.
+    """Base class of methods by which a diffusion model learns a domain from images.
 
     Args:
-        settings (Settings): What is asked for.
-        accelerator (Accelerator): Of accelerate.
+        settings (PersonalizationSettings): The settings.
+        accelerator (Accelerator): accelerate's.
 
     Attributes:
         model (DiffusionModel): The diffusion model.
-        encoder (TextEncoder): Its text encoder, for texts that need no gradient.
-        module (nn.Module): What is trained, or has in it what is trained.
+        encoder (TextEncoder): Its text encoder, for prompts without gradient.
+        module (nn.Module): The module that holds the trained parameters.
         prepared (nn.Module): The same as accelerate wraps it; the trainer sets it.
 
     Raises:
-        RunError: If settings, images and model do not go together.
+        RunError: If settings, images and model are inconsistent.
     """
 
     module: nn.Module
 
-    def __init__(self, settings: Settings, accelerator) -> None:
+    def __init__(self, settings: PersonalizationSettings, accelerator) -> None:
         self.settings, self.accelerator = settings, accelerator
         self.pool = self._pool(settings.images)
         self.model, self.scheduler = load_model(settings.pretrained, settings.architecture)
@@ -54,24 +54,24 @@ class Concept(ABC):
 
     @abstractmethod
     def loss(self, numbers: list[int]) -> Tensor:
-        """The loss of the draws of these numbers, a scalar."""
+        """Return the loss of the draws of these numbers, a scalar."""
 
     @abstractmethod
     def save(self, out: Path) -> Path:
-        """Writes the result into a folder, whole or not at all; returns its path."""
+        """Write the result into a folder, whole or not at all; return its path."""
 
     @abstractmethod
     def usage(self, result: Path) -> str:
-        """The lines of a config that use the result."""
+        """Return the lines of a config that use the result."""
 
     def identity(self) -> dict:
-        """What the course of a run depends on."""
+        """Return the settings that determine the course of a run."""
         return dict(
             method=type(self).__name__, **self.settings.identity(), images=self.pool.digest()
         )
 
     def parameters(self) -> list[nn.Parameter]:
-        """What is trained."""
+        """Return the trained parameters."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
 
     def sample(self, prompts: list[str], seeds: list[int]) -> list[Image.Image]:
@@ -94,7 +94,7 @@ class Concept(ABC):
 
     def image_grid(self) -> Image.Image:
         """Generate validation images: a row for each prompt, the same noise in each column."""
-        columns = self.settings.validation_pictures
+        columns = self.settings.validation_images
         rows = [
             self.sample([prompt] * columns, [self.settings.seed + i for i in range(columns)])
             for prompt in self.settings.validation_prompts
@@ -108,7 +108,7 @@ class Concept(ABC):
         )
 
     def _draw(self, pool: ImagePool, numbers: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents, noise and timesteps of some draws, which depend on their numbers alone."""
+        """Return latents, noise and timesteps of draws, which depend only on their numbers."""
         device = self.accelerator.device
         images = pool.batch(numbers).to(device)
         factor = 2 ** (len(self.model.vae.config.block_out_channels) - 1)

@@ -12,11 +12,11 @@ from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
 from .images import ImagePool
-from .settings import Settings
+from .settings import PersonalizationSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class DreamBoothSettings(Settings):
+class DreamBoothSettings(PersonalizationSettings):
     """The paper's (Tab. S4 c), without prior preservation as in its Sec. D.1.
 
     Attributes:

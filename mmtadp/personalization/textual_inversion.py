@@ -17,14 +17,14 @@ from mmtadp.utils.learned_tokens import LearnedToken, add_learned_tokens
 from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
-from .settings import Settings
+from .settings import PersonalizationSettings
 from .templates import TEMPLATES, suggested_wording
 
 _PLACE = '{token}'
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextualInversionSettings(Settings):
+class TextualInversionSettings(PersonalizationSettings):
     """The paper's (Tab. S4 d), but for what it does not say.
 
     Attributes:
@@ -32,13 +32,14 @@ class TextualInversionSettings(Settings):
         initializer (str): Words whose embeddings the vectors start from: one token, or as many
             as there are vectors.
         num_vectors (int): Vectors of the token.
-        templates (tuple[str, ...]): Training captions, each with ``{token}`` in it.
+        templates (str | tuple[str, ...]): Training captions, each with ``{token}`` in it, or a key
+            of :data:`TEMPLATES`.
     """
 
     token: str
     initializer: str
     num_vectors: int = 1
-    templates: tuple[str, ...] = TEMPLATES['style']
+    templates: str | tuple[str, ...] = 'style'
     steps: int = 3000
     learning_rate: float = 5e-4
     accumulate: int = 4
@@ -47,6 +48,8 @@ class TextualInversionSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check('num_vectors', 1)
+        if isinstance(self.templates, str):
+            object.__setattr__(self, 'templates', TEMPLATES[self.templates])
         wrong = [template for template in self.templates if template.count(_PLACE) != 1]
         if wrong or not self.templates:
             raise RunError(

@@ -10,7 +10,7 @@ from mmtadp.utils.resumable import RunError, RunFolder
 from mmtadp.utils.resumable.training import check_finite, run_steps
 
 from .concept import Concept
-from .settings import Settings
+from .settings import PersonalizationSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RunSummary:
     usage: str
 
 
-def make_accelerator(settings: Settings):
+def make_accelerator(settings: PersonalizationSettings):
     """accelerate's Accelerator.
 
     Raises:
@@ -59,12 +59,12 @@ def make_accelerator(settings: Settings):
     return accelerator
 
 
-def personalize(method: type[Concept], settings: Settings) -> RunSummary | None:
+def personalize(method: type[Concept], settings: PersonalizationSettings) -> RunSummary | None:
     """Learns a concept, or continues to; see the settings' docstring.
 
     Args:
         method (type[Concept]): :class:`.TextualInversion` or :class:`.DreamBooth`.
-        settings (Settings): Its settings.
+        settings (PersonalizationSettings): Its settings.
 
     Returns:
         RunSummary | None: The result; None in all processes but the main one.
@@ -81,7 +81,9 @@ def personalize(method: type[Concept], settings: Settings) -> RunSummary | None:
 
 
 class _Trainer:
-    def __init__(self, concept: Concept, settings: Settings, accelerator, folder: RunFolder):
+    def __init__(
+        self, concept: Concept, settings: PersonalizationSettings, accelerator, folder: RunFolder
+    ) -> None:
         self.concept, self.settings = concept, settings
         self.accelerator, self.folder = accelerator, folder
         optimizer = _make_optimizer(concept, settings)
@@ -181,7 +183,7 @@ class _Trainer:
         return self.accelerator.reduce(count, 'sum').item() > 0
 
 
-def _make_optimizer(concept: Concept, settings: Settings) -> torch.optim.Optimizer:
+def _make_optimizer(concept: Concept, settings: PersonalizationSettings) -> torch.optim.Optimizer:
     optimizer = torch.optim.AdamW
     if settings.adam_8bit:
         try:

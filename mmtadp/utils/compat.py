@@ -55,8 +55,8 @@ def keep_default_scope() -> None:
 def register_checkpoint_classes() -> None:
     """Allow ``torch.load(..., weights_only=True)`` to read what mmengine writes.
 
-    In addition to tensors and plain containers, a checkpoint of mmengine's runner holds the log history
-    (``HistoryBuffer``, with numpy arrays of values and counts) and the best scores (numpy
+    In addition to tensors and plain containers, a checkpoint of mmengine's runner holds the log
+    history (``HistoryBuffer``, with numpy arrays of values and counts) and the best scores (numpy
     scalars). Upstream's mmengine loads without allowing them, so torch >= 2.6 refuses its own
     checkpoints.
     """

@@ -19,7 +19,7 @@ from tests.utils.tiny_model import tiny_diffusion_model
 
 @pytest.fixture(scope='module')
 def weights():
-    """The seeded model under CompVis keys."""
+    """Return the seeded model under CompVis keys."""
     return {k: v.contiguous() for k, v in compvis_state_dict(tiny_diffusion_model()).items()}
 
 

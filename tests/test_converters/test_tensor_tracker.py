@@ -28,7 +28,7 @@ def test_each_tensor_is_counted_once(tracker):
         'dropped on purpose: 3 tensors',
         '      2  second copy of a.*, equal: b.x',
         '      1  not needed: c',
-        'not weights, left behind: optimizer (7)',
+        'not weights, left out: optimizer (7)',
     ]
 
 

@@ -82,9 +82,9 @@ def test_unfit_content(tmp_path, content, problem):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="learned_embeds='nowhere.bin' is no file"):
+    with pytest.raises(FileNotFoundError, match="learned_embeds='nowhere.bin' is not a file"):
         read_learned_token('nowhere.bin')
-    with pytest.raises(FileNotFoundError, match='is no file'):
+    with pytest.raises(FileNotFoundError, match='is not a file'):
         read_learned_token(tmp_path)
 
 

@@ -38,8 +38,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--latent-scaling',
         action=argparse.BooleanOptionalAction,
-        help='whether the run scaled latents (--use_scaled_encode in the published code); default: '
-        'as in the file, or else as in the published command',
+        help='whether the run scaled latents (--use_scaled_encode in the published code); '
+        'default: as in the file, or else as in the published command',
     )
     parser.add_argument(
         '--normalisation',

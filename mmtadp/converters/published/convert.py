@@ -1,4 +1,4 @@
-"""A published checkpoint as one of ours."""
+"""Convert a published checkpoint to mmtadp's layout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,11 +39,11 @@ class Conversion:
 
     Attributes:
         checkpoint (Dict[str, Any]): ``state_dict`` and ``meta``, as mmengine saves them.
-        overrides (Dict[str, Any]): What the config must say beside what it says.
-        config (Config): The config with that.
-        layout (Layout): Which published model it was.
-        settings (PublishedSettings): What it was trained with.
-        report (Report): What became of each tensor.
+        overrides (Dict[str, Any]): Settings that the config needs in addition.
+        config (Config): The config with these settings.
+        layout (Layout): The layout of the published model.
+        settings (PublishedSettings): The settings that it was trained with.
+        report (Report): The destination of each tensor.
     """
 
     checkpoint: dict[str, Any]
@@ -61,21 +61,22 @@ def convert_published(
     normalisation: str | None = None,
     backbone_only: bool = False,
 ) -> Conversion:
-    """Converts a checkpoint of the published TADP or VPD code.
+    """Convert a checkpoint of the published TADP or VPD code.
 
     Args:
         file (WeightsFile): The checkpoint.
-        config (Config): The config of this project for the run that it is of. It is not changed.
-        latent_scaling (bool, optional): Whether the run scaled latents, if you know better.
+        config (Config): This project's config of the same run. It is not changed.
+        latent_scaling (bool, optional): Whether the run scaled latents; overrides the file.
         normalisation (str, optional): How it normalised images, a key of
-            :data:`NORMALISATIONS`, likewise.
-        backbone_only (bool): Leave the heads behind.
+            :data:`NORMALISATIONS`; overrides the file.
+        backbone_only (bool): Leave out the heads.
 
     Returns:
         Conversion: The checkpoint and its config.
 
     Raises:
-        CheckpointError: If it is no published checkpoint, or not of this config.
+        ValueError: If it is not a published checkpoint, or belongs to another config; mostly a
+            :class:`.CheckpointError`.
     """
     tracker = TensorTracker(file, _ADVICE)
     layout = find_layout(tracker, backbone_only)
@@ -111,7 +112,7 @@ def convert_published(
 
 def _build(config: Config) -> nn.Module:
     init_default_scope(config.get('default_scope', 'mmseg'))
-    # On the meta device tensors have shapes only: no memory, no weights to be found.
+    # On the meta device tensors have shapes only: no memory, no weights are read.
     with torch.device('meta'), no_pretrained_weights():
         return MODELS.build(config.model)
 
@@ -178,7 +179,7 @@ def _prompt_key_maps(
 
 
 def _compute_embeddings(tracker: TensorTracker, backbone: Config) -> Tensor:
-    """A fixed prompt that is not in the checkpoint, from the frozen text encoder."""
+    """Compute a fixed prompt that is not in the checkpoint by the frozen text encoder."""
     arguments = {key: backbone[key] for key in ('pretrained', 'architecture') if key in backbone}
     model = load_diffusion_model(**arguments)
     prompt = PROMPTS.build(

@@ -1,7 +1,7 @@
-"""Heads of the published code as stock heads of mmseg and mmdet.
+"""Convert heads of the published code to stock heads of mmseg and mmdet.
 
-A converter takes what it needs from the tracker and returns it under the keys of our model. Beside
-it is what ``model`` must say in a config for the stock head to compute the same.
+A converter takes tensors from the tracker and returns them under the keys of our model. Next to it
+are the settings of ``model`` with which the stock head computes the same.
 """
 
 import re
@@ -13,19 +13,19 @@ from torch import Tensor
 
 from ..tensor_tracker import TensorTracker
 
-# Given the tracker and the keys and shapes of the model's heads.
+# Takes the tracker, and the keys and shapes of the model's heads.
 HeadConverter = Callable[[TensorTracker, dict[str, Tensor]], dict[str, Tensor | None]]
-# Given the tracker.
+# Takes the tracker.
 HeadSettings = Callable[[TensorTracker], dict[str, Any]]
 
 
 def no_settings(tracker: TensorTracker) -> dict[str, Any]:
-    """For heads that the configs of this project have as they were published."""
+    """Return no settings, for heads that this project's configs define as published."""
     return {}
 
 
 def mmseg_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
-    """FPN and FPNHead of mmseg 0.x, which have the same names in mmseg 1.x."""
+    """Convert FPN and FPNHead of mmseg 0.x, which have the same names in mmseg 1.x."""
     return {key: tracker.take(key, key.split('.')[0], key) for key in own}
 
 
@@ -40,7 +40,7 @@ _DEPTH = {
 
 
 def vpd_depth_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
-    """VPD's depth head, of which mmseg's ``VPDDepthHead`` is a port."""
+    """Convert VPD's depth head, of which mmseg's ``VPDDepthHead`` is a port."""
     state = {}
     for key in own:
         name = key.removeprefix('decode_head.')
@@ -55,10 +55,10 @@ _SMP_LAYER = re.compile(r'decode_head\.scale_heads\.(\d)\.(\d)\.(conv|gn)\.(weig
 
 
 def smp_fpn_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
-    """The FPN decoder of segmentation_models_pytorch as mmseg's FPN and FPNHead.
+    """Convert the FPN decoder of segmentation_models_pytorch to mmseg's FPN and FPNHead.
 
-    The two are the same but for the 3x3 convolutions of mmseg's FPN, which smp's lacks: theirs get
-    a kernel that leaves its input as it is.
+    They differ only in the 3x3 convolutions of mmseg's FPN, which smp's FPN lacks: these get a
+    kernel that returns its input.
     """
     state = {}
     decoder = 'decode_head.decoder'
@@ -75,7 +75,7 @@ def smp_fpn_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Te
             continue
         layer = _SMP_LAYER.fullmatch(key)
         if layer:
-            # smp begins with the lowest resolution. Behind each convolution mmseg upsamples.
+            # smp begins with the lowest resolution. After each convolution mmseg upsamples.
             level, place = _SMP_LEVELS - 1 - int(layer[1]), int(layer[2]) // 2
             kind = dict(conv=0, gn=1)[layer[3]]
             source = f'{decoder}.seg_blocks.{level}.block.{place}.block.{kind}.{parameter}'
@@ -92,7 +92,7 @@ def _smp_lateral(level: int, parameter: str) -> str:
 
 
 def smp_fpn_settings(tracker: TensorTracker) -> dict[str, Any]:
-    """Sizes as in the checkpoint, the rest as in smp and the published code."""
+    """Return sizes as in the checkpoint, the rest as in smp and the published code."""
     first = tracker.tensors['decode_head.decoder.seg_blocks.0.block.0.block.0.weight']
     channels, pyramid = first.shape[:2]
     laterals = [tracker.tensors.get(_smp_lateral(level, 'weight')) for level in range(_SMP_LEVELS)]
@@ -119,7 +119,7 @@ def _identity_kernel(like: Tensor) -> Tensor:
 
 
 def torchvision_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
-    """FPN and Faster R-CNN of torchvision as those of mmdet.
+    """Convert FPN and Faster R-CNN of torchvision to those of mmdet.
 
     mmdet has the background last, torchvision first; and mmdet has no box deltas for it.
     """
@@ -137,7 +137,7 @@ def torchvision_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str
 
 
 def torchvision_settings(tracker: TensorTracker) -> dict[str, Any]:
-    """Anchors rounded to pixels, and regions that are not moved by half a pixel."""
+    """Return settings with rounded anchors, and regions that are not moved by half a pixel."""
     return dict(
         rpn_head=dict(anchor_generator=dict(type='mmtadp.RoundedAnchorGenerator')),
         roi_head=dict(bbox_roi_extractor=dict(roi_layer=dict(aligned=False))),

@@ -1,4 +1,4 @@
-"""From settings to what a config must say."""
+"""Derive config overrides from the settings of a published run."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ def model_overrides(
     model: Config,
     backbone_only: bool = False,
 ) -> dict[str, Any]:
-    """What ``model`` must say for a converted checkpoint to predict what it did.
+    """Return the settings of ``model`` with which a converted checkpoint predicts as before.
 
     Args:
-        layout (Layout): Which published model it is of.
+        layout (Layout): Its layout.
         tracker (TensorTracker): Its tensors.
-        settings (PublishedSettings): What it was trained with.
-        model (Config): ``model`` of the config that is chosen for it.
-        backbone_only (bool): Its heads do not matter.
+        settings (PublishedSettings): The settings that it was trained with.
+        model (Config): ``model`` of the config for it.
+        backbone_only (bool): Leave out its heads.
 
     Returns:
         Dict[str, Any]: The differences from ``model``, to be merged into it.
@@ -35,7 +35,7 @@ def model_overrides(
     if settings.latent_scaling is not None:
         wanted['backbone'].update(latent_scaling=settings.latent_scaling)
     if model.backbone.get('prompt', {}).get('type') == 'ClassEmbeddingsPrompt':
-        # The published code does so, Eq. 2 does not.
+        # As in the published code; Eq. 2 of the paper differs.
         wanted['backbone'].update(prompt=dict(keep_first_bos=True))
     if not backbone_only:
         wanted.update(layout.head_settings(tracker))
@@ -43,7 +43,7 @@ def model_overrides(
 
 
 def _difference(wanted: Any, current: Any) -> Any | None:
-    """Those entries of ``wanted`` that ``current`` has otherwise; None if there are none."""
+    """Return the entries of ``wanted`` that differ in ``current``; None if there are none."""
     if not isinstance(wanted, dict):
         if isinstance(current, tuple):
             current = list(current)

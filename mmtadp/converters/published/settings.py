@@ -1,8 +1,8 @@
-"""What a published checkpoint was trained with, and what that means for a config.
+"""Find the settings that a published checkpoint was trained with.
 
-The weights alone do not say it all, and the published runs differ: segmentation and depth are
-trained on images in [-1, 1], but for those on Cityscapes, which are normalised by ImageNet's mean
-and deviation like those of the detector; and latents are scaled in some runs and not in others.
+They are not all in the file, and the published runs differ: segmentation and depth are trained on
+images in [-1, 1], except on Cityscapes, whose images are normalised by ImageNet's mean and
+deviation, as for detection; and only some runs scale latents.
 """
 
 import ast
@@ -22,13 +22,13 @@ _CITYSCAPES_CLASSES = 19
 
 @dataclass
 class PublishedSettings:
-    """What the checkpoint was trained with.
+    """Settings that a checkpoint was trained with.
 
     Attributes:
-        latent_scaling (bool, optional): Whether latents were scaled. None: the file does not
-            say, and the config's own value stays.
+        latent_scaling (bool, optional): Whether latents were scaled. None if the file does
+            not show it; the config's own value stays.
         normalisation (dict, optional): ``mean`` and ``std`` of the images, likewise.
-        sources (Dict[str, str]): How each of them is known.
+        sources (Dict[str, str]): How each of them was found.
         published_arguments (Dict[str, Any]): The command line of the run, if the file has it.
     """
 
@@ -38,7 +38,7 @@ class PublishedSettings:
     published_arguments: dict[str, Any] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """The settings as text."""
+        """Return the settings as text."""
         normalisation = self.normalisation and f'mean {self.normalisation["mean"]}'
         values = dict(latent_scaling=self.latent_scaling, normalisation=normalisation)
         return [
@@ -54,14 +54,14 @@ def find_settings(
     latent_scaling: bool | None = None,
     normalisation: str | None = None,
 ) -> PublishedSettings:
-    """Gathers what a checkpoint says of its training.
+    """Find the settings that a checkpoint was trained with.
 
     Args:
-        layout (Layout): Which model it is of.
+        layout (Layout): Its layout.
         tracker (TensorTracker): Its tensors.
-        meta (Dict[str, Any]): What mmcv wrote beside them.
-        latent_scaling (bool, optional): Given by the user, who knows better.
-        normalisation (str, optional): Likewise, a key of :data:`NORMALISATIONS`.
+        meta (Dict[str, Any]): Metadata of mmcv.
+        latent_scaling (bool, optional): The user's value, which overrides the file.
+        normalisation (str, optional): The user's value, a key of :data:`NORMALISATIONS`.
 
     Returns:
         PublishedSettings: What was found.
@@ -73,7 +73,7 @@ def find_settings(
 
     found = _latent_scaling(layout, tracker)
     if 'use_scaled_encode' in options:
-        found = (options['use_scaled_encode'], 'says the config in the file')
+        found = (options['use_scaled_encode'], 'from the config in the file')
     if latent_scaling is not None:
         found = (latent_scaling, 'as asked for')
     settings.latent_scaling, settings.sources['latent_scaling'] = found
@@ -93,8 +93,8 @@ def _latent_scaling(layout: Layout, tracker: TensorTracker):
     if not tracker.any_with(f'{layout.root}sd_model.'):
         return False, 'a checkpoint of VPD, which does not scale'
     if tracker.any_with(layout.text):
-        return True, 'the file does not say; the published command for captions scales'
-    return None, 'the file does not say; published runs differ'
+        return True, 'not in the file; the published command for captions scales'
+    return None, 'not in the file; published runs differ'
 
 
 _WITH = {True: 'with latent scaling', False: 'without latent scaling'}
@@ -103,7 +103,7 @@ _WITH = {True: 'with latent scaling', False: 'without latent scaling'}
 def _normalisation(layout: Layout, tracker: TensorTracker, config: dict[str, Any]):
     norm = config.get('img_norm_cfg', {})
     if 'mean' in norm and 'std' in norm:
-        return {key: list(norm[key]) for key in ('mean', 'std')}, 'says the config in the file'
+        return {key: list(norm[key]) for key in ('mean', 'std')}, 'from the config in the file'
     bias = tracker.tensors.get('decode_head.conv_seg.bias')
     if bias is not None and len(bias) == _CITYSCAPES_CLASSES:
         return NORMALISATIONS['imagenet'], 'as the published runs on Cityscapes, with 19 classes'
@@ -111,13 +111,13 @@ def _normalisation(layout: Layout, tracker: TensorTracker, config: dict[str, Any
 
 
 def literal_config(text: str) -> dict[str, Any]:
-    """The values of a config's text, read and not executed.
+    """Read the values of a config's text without executing it.
 
     Args:
         text (str): Assignments of literals and ``dict(...)``, as mmcv writes a config.
 
     Returns:
-        Dict[str, Any]: Name to value, of those that are nothing but literals.
+        Dict[str, Any]: Name to value, for values that are literals.
     """
     try:
         tree = ast.parse(text)

@@ -1,4 +1,4 @@
-"""Learned tokens that a checkpoint's text encoder has in its table."""
+"""Extract learned tokens from the embedding table of a checkpoint's text encoder."""
 
 import functools
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ _TABLE = 'text_model.embeddings.token_embedding.weight'
 def extract_learned_tokens(
     file: WeightsFile, names: Sequence[str], target: Path, overwrite: bool = False
 ) -> list[Path]:
-    """Writes the tokens that textual inversion added to a checkpoint's vocabulary as files.
+    """Write the tokens that textual inversion added to a checkpoint's vocabulary as files.
 
-    The published code appends the rows of such tokens to CLIP's table and does not write down
-    what they are called.
+    The published code appends the rows of such tokens to CLIP's table and does not save their
+    names.
 
     Args:
         file (WeightsFile): The checkpoint.
         names (Sequence[str]): Their names in captions, such as '<night>', in order.
-        target (Path): Where the converted checkpoint will be; the files are beside it.
-        overwrite (bool): Replace what is there.
+        target (Path): Path of the converted checkpoint; the files are next to it.
+        overwrite (bool): Replace existing files.
 
     Returns:
         List[Path]: One ``.safetensors`` file per token, for ``learned_embeds``.
 
     Raises:
-        CheckpointError: If the table has not as many rows more than CLIP's.
+        CheckpointError: If the number of rows after CLIP's is not the number of names.
     """
     layout = find_layout(TensorTracker(file, ''), backbone_only=True)
     table = file.tensors.get(layout.text + _TABLE)
@@ -45,7 +45,7 @@ def extract_learned_tokens(
         found = 'no text encoder' if table is None else f'{len(table)} tokens, CLIP has {known}'
         raise CheckpointError(
             f'{file.path} has {found}: {len(names)} learned tokens were named ({list(names)}), '
-            f'and {max(extra, 0)} are there.'
+            f'and {max(extra, 0)} found.'
         )
     paths = []
     for index, name in enumerate(names):

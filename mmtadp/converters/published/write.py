@@ -1,4 +1,4 @@
-"""A converted checkpoint and its config, as files."""
+"""Write a converted checkpoint and its config."""
 
 import os
 from pathlib import Path
@@ -20,14 +20,14 @@ def write_conversion(
     options: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a checkpoint, and beside it the config that it works with.
+    """Write a checkpoint, and next to it its config.
 
     Args:
-        conversion (Conversion): What :func:`convert_published` gave.
+        conversion (Conversion): The result of :func:`convert_published`.
         base (Path): The config it was converted for; the new one inherits from it.
         target (Path): The checkpoint, a ``.pth`` file; the config has the suffix ``.py``.
         options (Dict[str, Any], optional): Overrides by dotted key that ``base`` was read with.
-        overwrite (bool): Replace what is there.
+        overwrite (bool): Replace existing files.
 
     Returns:
         Path: The config.
@@ -47,7 +47,7 @@ def write_conversion(
 def config_text(
     conversion: Conversion, base: Path, path: Path, options: dict[str, Any] | None = None
 ) -> str:
-    """A config that inherits from ``base`` and says what the checkpoint was trained with.
+    """Return a config that inherits from ``base`` and has the checkpoint's settings.
 
     Args:
         conversion (Conversion): The conversion.

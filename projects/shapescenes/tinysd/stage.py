@@ -78,7 +78,7 @@ def train_stage(
     checkpoint_every: int,
     overwrite: bool = False,
 ) -> int:
-    """Trains a stage, or continues to.
+    """Train a stage, or continue its training.
 
     Args:
         stage (Stage): The stage; its ``average`` holds the result.

@@ -39,7 +39,7 @@ class TestAccounting:
             'positions, which transformers counts itself': 1,
         }
         assert report.num_taken + report.num_dropped == len(layout) == 903
-        assert 'not weights, left behind: optimizer (12)' in report.lines()
+        assert 'not weights, left out: optimizer (12)' in report.lines()
 
     def test_depth_holds_much_twice(self, architecture):
         layout = published_layout('nyu_class_embeddings')
@@ -87,7 +87,7 @@ class TestAccounting:
         config = small_config('ade20k_captions', architecture)
         config.model.decode_head.num_classes = 7
         file = file_of('ade20k_captions')
-        with pytest.raises(CheckpointError, match=r'conv_seg.weight. is \(5, 16, 1, 1\) in the'):
+        with pytest.raises(ValueError, match=r'conv_seg.weight. is \(5, 16, 1, 1\) in the'):
             convert_published(file, config)
 
 

@@ -17,7 +17,7 @@ def encoder():
 
 @pytest.fixture
 def encoded(encoder):
-    """Number of captions in each call of the text model."""
+    """Return the number of captions in each call of the text model."""
     counts = []
     encoder.model.register_forward_pre_hook(
         lambda module, args, kwargs: counts.append(len(kwargs['input_ids'])), with_kwargs=True

@@ -16,7 +16,7 @@ from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model
 
 @pytest.fixture(scope='module')
 def trained():
-    """The tiny model after DreamBooth: another U-Net, and a text encoder that changed too."""
+    """Return the tiny model after DreamBooth, with another U-Net and text encoder."""
     model = tiny_diffusion_model()
     seed_weights(model.unet, 'unet.', seed=1)
     seed_weights(model.text_model, 'text.', seed=1)
@@ -25,7 +25,7 @@ def trained():
 
 @pytest.fixture(scope='module')
 def sources(trained, tmp_path_factory):
-    """The trained model in every form that `unet` takes."""
+    """Write the trained model in every form that `unet` takes."""
     folder = tmp_path_factory.mktemp('dreambooth')
     save_pipeline(trained, folder / 'pipeline')
     shutil.copytree(folder / 'pipeline' / 'unet', folder / 'unet')
