@@ -1,4 +1,4 @@
-"""How well prompts fit images that they were not learned from."""
+"""Compare how well prompts fit held-out images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class PromptLoss:
     Attributes:
         prompt (str): The prompt.
         loss (float): Mean over images and draws.
-        difference (float): To that of the first prompt.
+        difference (float): Difference to the loss of the first prompt.
         error (float): Standard error of the difference: images, noise and timesteps are the same
             for all prompts.
     """
@@ -47,22 +47,22 @@ def compare_prompts(
     seed: int = 0,
     device: str = 'cpu',
 ) -> list[PromptLoss]:
-    """Denoising losses of images under each of several prompts.
+    """Return the denoising losses of images under each of several prompts.
 
     Args:
-        images (str): A folder of images, best ones that nothing was learned from.
+        images (str): A folder of held-out images.
         prompts (Sequence[str]): Prompts; ``''`` is the null text.
-        pretrained (str): As of :class:`.PersonalizationSettings`.
-        architecture (str, optional): As of :class:`.PersonalizationSettings`.
-        unet (str, optional): A U-Net of DreamBooth in place of its own.
-        learned_embeds (Sequence[str]): Files of textual inversion whose tokens prompts name.
+        pretrained (str): As in :class:`.PersonalizationSettings`.
+        architecture (str, optional): As in :class:`.PersonalizationSettings`.
+        unet (str, optional): DreamBooth's U-Net, which replaces the one of ``pretrained``.
+        learned_embeds (Sequence[str]): Files of textual inversion, for tokens in prompts.
         resolution (int): Height and width of the images' middle square, in pixels.
         draws (int): Timesteps of each image, one in each of as many equal parts of the schedule.
-        seed (int): Of noise and timesteps.
-        device (str): Where to run.
+        seed (int): Seed of noise and timesteps.
+        device (str): Device to run on.
 
     Raises:
-        RunError: If these do not go together.
+        RunError: If these are inconsistent.
     """
     pool = ImagePool(images, resolution, random_crop=False, flip=0, seed=seed)
     model, scheduler = load_model(pretrained, architecture)

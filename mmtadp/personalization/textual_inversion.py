@@ -25,10 +25,10 @@ _PLACE = '{token}'
 
 @dataclass(frozen=True, kw_only=True)
 class TextualInversionSettings(PersonalizationSettings):
-    """The paper's (Tab. S4 d), but for what it does not say.
+    """Settings of the paper (Tab. S4 d), as far as it states them.
 
     Attributes:
-        token (str): How captions will write the token, such as '<night>'.
+        token (str): Name of the token in captions, such as '<night>'.
         initializer (str): Words whose embeddings the vectors start from: one token, or as many
             as there are vectors.
         num_vectors (int): Vectors of the token.
@@ -59,11 +59,11 @@ class TextualInversionSettings(PersonalizationSettings):
 
 
 class TextualInversion(Concept):
-    """Learns the vectors of a token; everything else stays as it is.
+    """Learn the vectors of a token; nothing else changes.
 
     Args:
-        settings (TextualInversionSettings): What is asked for.
-        accelerator (Accelerator): Of accelerate.
+        settings (TextualInversionSettings): The settings.
+        accelerator (Accelerator): accelerate's.
 
     Raises:
         RunError: See :class:`.concept.Concept`; or if the tokenizer knows the token,
@@ -151,12 +151,12 @@ class TextualInversion(Concept):
 
 
 class LearnedRows(nn.Module):
-    """An embedding table of which a few rows are learned.
+    """Embedding table with a few learned rows.
 
     Args:
         table (Tensor): The other rows, (V, D); they get no gradient.
-        vectors (Tensor): What the rows start from, (n, D).
-        first (int): Id of the first.
+        vectors (Tensor): Initial values of the rows, (n, D).
+        first (int): Id of the first row.
     """
 
     def __init__(self, table: Tensor, vectors: Tensor, first: int) -> None:
@@ -167,11 +167,11 @@ class LearnedRows(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The rows that are not learned; says where the module is, and of which type."""
+        """Return the rows that are not learned, which have the module's device and type."""
         return self.table
 
     def forward(self, ids: Tensor) -> Tensor:
-        """(N, T) -> (N, T, D)."""
+        """Embed ids: (N, T) -> (N, T, D)."""
         number = ids - self.first
         is_learned = (number >= 0) & (number < len(self.learned))
         known = F.embedding(ids.masked_fill(is_learned, 0), self.table)

@@ -15,12 +15,12 @@ from .settings import PersonalizationSettings
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did.
+    """Summary of a run.
 
     Attributes:
         result (Path): The result.
-        first (int): Steps that an earlier run had done.
-        steps (int): Steps that are done.
+        first (int): Steps of earlier runs.
+        steps (int): Steps in all.
         usage (str): The lines of a config that use the result.
     """
 
@@ -31,7 +31,7 @@ class RunSummary:
 
 
 def make_accelerator(settings: PersonalizationSettings):
-    """accelerate's Accelerator.
+    """Build accelerate's Accelerator.
 
     Raises:
         RunError: If accelerate is not installed, or the device lacks the precision.
@@ -60,18 +60,17 @@ def make_accelerator(settings: PersonalizationSettings):
 
 
 def personalize(method: type[Concept], settings: PersonalizationSettings) -> RunSummary | None:
-    """Learns a concept, or continues to; see the settings' docstring.
+    """Learn a domain, or continue an interrupted run.
 
     Args:
         method (type[Concept]): :class:`.TextualInversion` or :class:`.DreamBooth`.
-        settings (PersonalizationSettings): Its settings.
+        settings (PersonalizationSettings): The method's settings.
 
     Returns:
         RunSummary | None: The result; None in all processes but the main one.
 
     Raises:
-        RunError: If arguments, images and files do not go together, or the training
-            diverges.
+        RunError: If arguments, images and files are inconsistent, or the training diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
     accelerator = make_accelerator(settings)

@@ -1,4 +1,4 @@
-"""How the published code lays out the tensors of its models."""
+"""Layouts of the published models' tensors."""
 
 from dataclasses import dataclass, field
 
@@ -26,7 +26,7 @@ class Layout:
         marker (str): A prefix that only this layout has.
         unet (str): Prefix of the U-Net's tensors.
         root (str): Prefix of what else is not a head.
-        normalisation (str): How the published code normalises images, unless the file says.
+        normalisation (str): How the published code normalises images, unless the file shows it.
         head (HeadConverter): What turns its heads into stock ones.
         head_settings (HeadSettings): What a config must say of them.
         head_parts (Tuple[str, ...]): Prefixes of the heads in our model.
