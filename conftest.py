@@ -78,11 +78,9 @@ def tiny_pipeline(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def demo_pipeline(tmp_path_factory) -> Path:
-    """Return the untrained pipeline of ShapeScenes; read it, do not change it."""
-    from projects.shapescenes.tinysd.untrained import build_tiny_pipeline
-
-    return build_tiny_pipeline(tmp_path_factory.mktemp('demo') / 'tiny_pipeline')
+def tinysd() -> Path:
+    """Return the diffusers folder of TinySD's weights; read it, do not change it."""
+    return REPOSITORY / 'projects' / 'shapescenes' / 'weights' / 'diffusion'
 
 
 @pytest.fixture(autouse=True)

@@ -1,61 +1,63 @@
-"""Trains a model of mmsegmentation or mmdetection that has mmtadp in its config.
+"""Train a model of mmsegmentation or mmdetection whose config uses mmtadp.
 
 python tools/train.py configs/tadp/tadp40_ade20k_80k.py
+python tools/train.py configs/tadp/tadp40_ade20k_80k.py --captions data/my_captions.json
 """
 
 import argparse
 import sys
 
-from mmtadp.datasets.caption_options import add_caption_arguments, set_captions
-from mmtadp.utils import launch as runs
-
-# Imported before a config is read, so that `mmtadp::` and `mmseg::` bases resolve.
-from mmtadp.utils.compat import safe_checkpoint_loading
+from _arguments import add_common_arguments
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Train a model.')
-    runs.add_common_arguments(parser)
-    add_caption_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='continue from the last checkpoint in the work directory, or from the one named; '
-        'give it behind the config',
+        help='continue from the last checkpoint in the work directory, or from the given one; '
+        'put this option after the config',
     )
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='train into a work directory that holds checkpoints already',
+        help='train into a work directory that already holds checkpoints',
     )
     parser.add_argument('--amp', action='store_true', help='use automatic mixed precision')
     return parser
 
 
 def main() -> None:
-    """Entry point."""
+    """Train as the command line asks."""
     parser = make_parser()
     args = parser.parse_args()
-    cfg = runs.load_config(args)
+    # After the arguments, since these imports take seconds; importing mmtadp registers `mmtadp::`
+    # and `mmseg::` bases.
+    from mmtadp.datasets.caption_options import set_captions
+    from mmtadp.utils import launch
+    from mmtadp.utils.compat import safe_checkpoint_loading
+
     try:
+        cfg = launch.load_config(args)
         set_captions(cfg, args.captions, args.template)
         if args.amp:
-            runs.use_amp(cfg)
+            launch.use_amp(cfg)
         if args.resume:
-            runs.set_resume(cfg, args.resume)
+            launch.set_resume(cfg, args.resume)
         else:
             cfg.resume = False
-            runs.protect_results(cfg, args.overwrite)
-    except runs.UsageError as error:
+            launch.protect_results(cfg, args.overwrite)
+    except launch.UsageError as error:
         parser.error(str(error))
     try:
         with safe_checkpoint_loading():
-            runs.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
+            launch.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
     except KeyboardInterrupt:
-        runs.say_how_to_resume(cfg.work_dir)
+        launch.say_how_to_resume(cfg.work_dir)
         sys.exit(130)
 
 

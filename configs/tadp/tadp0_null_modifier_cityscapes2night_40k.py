@@ -5,6 +5,6 @@ _base_ = [
     '../_base_/schedules/schedule_cityscapes_40k.py',
     '../_base_/default_runtime.py',
 ]
-# No checkpoint is chosen by its score on the targets, which are what is reported (the published
-# configs keep the best one): the last counts.
+# The last checkpoint counts. The published configs keep the best one, but its score is on the
+# targets, which are the reported datasets.
 default_hooks = dict(checkpoint=dict(interval=4000, save_best=None))

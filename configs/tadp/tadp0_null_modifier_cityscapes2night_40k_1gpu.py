@@ -1,6 +1,6 @@
-# One GPU of less memory: single images in bfloat16, with gradient checkpointing. Two make a batch
-# of the base, so twice the iterations make its schedule. Batch norm sees one image at a time.
-# Memory: docs/benchmarks.md.
+# One GPU of less memory: single images in bfloat16, with gradient checkpointing. Two images make
+# a batch of the base, so the schedule has twice the iterations. Batch norm sees one image at a
+# time. Memory: docs/benchmarks.md.
 _base_ = 'tadp0_null_modifier_cityscapes2night_40k.py'
 max_iters = 80000
 model = dict(backbone=dict(with_cp=True))

@@ -1,25 +1,17 @@
-# The simple modifier, in each condition's own words. One model serves four targets, so it is
+# The simple modifier, with words for each condition. One model serves four targets, so it is
 # trained with captions as they are.
 _base_ = 'tadp0_null_modifier_cityscapes2acdc_40k.py'
-fog_template = 'a foggy photo of a {caption}'
-night_template = 'a dark night photo of a {caption}'
-rain_template = 'a rainy photo of a {caption}'
-snow_template = 'a snowy photo of a {caption}'
-in_fog = [*_base_.caption_fog, dict(type='mmtadp.DomainModifier', template=fog_template)]
-at_night = [*_base_.caption_night, dict(type='mmtadp.DomainModifier', template=night_template)]
-in_rain = [*_base_.caption_rain, dict(type='mmtadp.DomainModifier', template=rain_template)]
-in_snow = [*_base_.caption_snow, dict(type='mmtadp.DomainModifier', template=snow_template)]
-targets = [
-    dict(**_base_.fog, pipeline=[*in_fog, *_base_.test_transforms]),
-    dict(**_base_.night, pipeline=[*at_night, *_base_.test_transforms]),
-    dict(**_base_.rain, pipeline=[*in_rain, *_base_.test_transforms]),
-    dict(**_base_.snow, pipeline=[*in_snow, *_base_.test_transforms]),
+modifiers = [
+    dict(type='mmtadp.DomainModifier', template='a foggy photo of a {caption}'),
+    dict(type='mmtadp.DomainModifier', template='a dark night photo of a {caption}'),
+    dict(type='mmtadp.DomainModifier', template='a rainy photo of a {caption}'),
+    dict(type='mmtadp.DomainModifier', template='a snowy photo of a {caption}'),
 ]
-val_dataloader = dict(dataset=dict(datasets=targets))
+captions = [[*load, words] for (_, load), words in zip(_base_.targets, modifiers)]
+parts = [
+    dict(**target, pipeline=[*caption, *_base_.test_transforms])
+    for (target, _), caption in zip(_base_.targets, captions)
+]
+val_dataloader = dict(dataset=dict(datasets=parts))
 test_dataloader = val_dataloader
-tta_pipeline = [
-    [*in_fog, *_base_.tta_transforms],
-    [*at_night, *_base_.tta_transforms],
-    [*in_rain, *_base_.tta_transforms],
-    [*in_snow, *_base_.tta_transforms],
-]
+tta_pipeline = [[*caption, *_base_.tta_transforms] for caption in captions]

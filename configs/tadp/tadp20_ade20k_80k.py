@@ -1,6 +1,6 @@
 _base_ = [
-    '../_base_/models/tadp_fpn_sd15.py',
+    '../_base_/models/tadp_fpn_sd15_ade20k.py',
     '../_base_/datasets/ade20k_captions_min20.py',
-    '../_base_/schedules/schedule_80k.py',
+    '../_base_/schedules/schedule_ade20k_80k.py',
     '../_base_/default_runtime.py',
 ]

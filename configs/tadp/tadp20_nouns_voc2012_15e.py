@@ -1,4 +1,4 @@
-# TADP(NO)-20: of each caption its nouns.
+# TADP(NO)-20: the nouns of each caption.
 _base_ = [
     '../_base_/models/tadp_fpn_sd15_voc2012.py',
     '../_base_/datasets/voc2012_nouns_min20.py',

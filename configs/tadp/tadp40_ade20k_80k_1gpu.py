@@ -1,6 +1,6 @@
-# One GPU: batches of 2 in bfloat16, with gradient checkpointing. Eight of them make the 16 of the
-# base, so eight times the iterations make its schedule. Batch norm sees 2 images at a time
-# (mmengine turns SyncBN into BN). Memory: docs/benchmarks.md.
+# One GPU: batches of 2 in bfloat16, with gradient checkpointing. Eight batches make one step of
+# 16 images as in the base, so the schedule has eight times the iterations. Batch norm sees 2
+# images at a time (mmengine turns SyncBN into BN). Memory: docs/benchmarks.md.
 _base_ = 'tadp40_ade20k_80k.py'
 accumulative_counts = 8
 max_iters = 640000

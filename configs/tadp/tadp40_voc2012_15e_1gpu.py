@@ -1,5 +1,5 @@
 # One GPU of less memory: single images in bfloat16, with gradient checkpointing, and twice as many
-# for each step. Batch norm sees one image at a time. Memory: docs/benchmarks.md.
+# batches for each step. Batch norm sees one image at a time. Memory: docs/benchmarks.md.
 _base_ = 'tadp40_voc2012_15e.py'
 model = dict(backbone=dict(with_cp=True))
 train_dataloader = dict(batch_size=1)

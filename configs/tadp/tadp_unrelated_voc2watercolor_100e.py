@@ -1,19 +1,10 @@
 # An unrelated domain: captions that name a style unlike that of the target.
 _base_ = 'tadp_null_modifier_voc2watercolor_100e.py'
-# The published commands modify test captions alone: train_template = '{caption}'.
-train_template = 'a dashcam photo of a {caption}'
-test_template = 'a dashcam photo of a {caption}'
-train_modifier = dict(type='mmtadp.DomainModifier', template=train_template)
-test_modifier = dict(type='mmtadp.DomainModifier', template=test_template)
-train_pipeline = [_base_.load_caption, train_modifier, *_base_.train_transforms]
-test_pipeline = [_base_.load_target_caption, test_modifier, *_base_.test_transforms]
-train_dataloader = dict(
-    dataset=dict(
-        datasets=[
-            dict(pipeline=train_pipeline, **_base_.voc2007),
-            dict(pipeline=train_pipeline, **_base_.voc2012),
-        ]
-    )
-)
+modifier = dict(type='mmtadp.DomainModifier', template='a dashcam photo of a {caption}')
+# The published commands modify test captions only.
+train_pipeline = [_base_.load_caption, modifier, *_base_.train_transforms]
+test_pipeline = [_base_.load_target_caption, modifier, *_base_.test_transforms]
+parts = [dict(**part, pipeline=train_pipeline) for part in _base_.train_sets]
+train_dataloader = dict(dataset=dict(datasets=parts))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

@@ -2,6 +2,6 @@
 _base_ = [
     '../_base_/models/vpd_fpn_sd15_ade20k.py',
     '../_base_/datasets/ade20k.py',
-    '../_base_/schedules/schedule_8k.py',
+    '../_base_/schedules/schedule_ade20k_8k.py',
     '../_base_/default_runtime.py',
 ]

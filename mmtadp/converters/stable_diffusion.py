@@ -1,7 +1,6 @@
-"""Stable Diffusion 1.x as one CompVis file and as a diffusers folder, without a network."""
+"""Convert Stable Diffusion 1.x between one CompVis file and a diffusers folder, offline."""
 
 from pathlib import Path
-from typing import Dict, Optional
 
 import torch
 from diffusers import PNDMScheduler, StableDiffusionPipeline
@@ -13,23 +12,14 @@ from mmtadp.models.diffusion import (
     load_diffusion_model,
     no_pretrained_weights,
 )
-from mmtadp.models.diffusion.single_file import PREFIXES
+from mmtadp.models.diffusion.compvis_keys import PREFIXES, component_names, fit_pointwise
+from mmtadp.models.diffusion.denoising import NOISE_SCHEDULE
+from mmtadp.models.diffusion.state_dicts import load_strictly
 from mmtadp.utils.atomic_files import write_file, write_folder
 
 from .checkpoint_file import CheckpointError, check_free, read_checkpoint
-from .compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
-from .ledger import Ledger, Report
+from .tensor_tracker import Report, TensorTracker
 
-# The noise schedule of Stable Diffusion 1.x, as `v1-inference.yaml` and its release have it.
-_SCHEDULER = dict(
-    beta_start=0.00085,
-    beta_end=0.012,
-    beta_schedule='scaled_linear',
-    num_train_timesteps=1000,
-    set_alpha_to_one=False,
-    skip_prk_steps=True,
-    steps_offset=1,
-)
 SCHEDULE_BUFFERS = (
     'betas',
     'alphas_cumprod',
@@ -49,19 +39,19 @@ SCHEDULE_BUFFERS = (
 _EMA = 'model_ema.'
 # Stable Diffusion 2.x has another text encoder, in another layout.
 _OPEN_CLIP = 'cond_stage_model.model.'
-_ADVICE = 'Of a model with another architecture, name the folder of its configs (--architecture).'
+_ADVICE = 'For another architecture, give the folder of its configs by --architecture.'
 PARTS = {'unet': 'U-Net', 'vae': 'autoencoder', 'text_encoder': 'text encoder'}
 
 
 def single_file_to_folder(
     source: Path,
     target: Path,
-    architecture: Optional[str] = None,
+    architecture: str | None = None,
     ema: bool = False,
     allow_pickle: bool = False,
     overwrite: bool = False,
 ) -> Report:
-    """Writes a CompVis file as a folder that ``StableDiffusionPipeline.from_pretrained`` loads.
+    """Write a CompVis file as a folder that ``StableDiffusionPipeline.from_pretrained`` loads.
 
     Tensors keep their precision. The tokenizer is CLIP's, or the architecture's own; a safety
     checker is not part of the folder.
@@ -71,41 +61,40 @@ def single_file_to_folder(
         target (Path): The folder.
         architecture (str, optional): See :func:`mmtadp.models.diffusion.load_diffusion_model`.
             Defaults to Stable Diffusion 1.5.
-        ema (bool): Take the averaged weights of the U-Net, of a file that holds both.
+        ema (bool): Take the averaged weights of the U-Net from a file that holds both.
         allow_pickle (bool): See :func:`read_checkpoint`.
         overwrite (bool): Replace ``target``.
 
     Returns:
-        Report: What became of each tensor.
+        Report: The destination of each tensor.
 
     Raises:
-        CheckpointError: If the file cannot be read or is no Stable Diffusion 1.x model of this
-            architecture, or ``target`` exists.
+        ValueError: If the file cannot be read or is not a Stable Diffusion 1.x model of
+            this architecture, or ``target`` exists.
     """
     check_free(target, overwrite)
-    ledger = Ledger(read_checkpoint(source, allow_pickle), _ADVICE)
-    if ledger.any_with(_OPEN_CLIP):
+    tracker = TensorTracker(read_checkpoint(source, allow_pickle), _ADVICE)
+    if tracker.any_with(_OPEN_CLIP):
         raise CheckpointError(
             f'{source} has the text encoder of Stable Diffusion 2.x, whose single files are not '
             'supported: take its diffusers folder.'
         )
     for part, prefix in PREFIXES.items():
-        if not ledger.any_with(prefix):
+        if not tracker.any_with(prefix):
             raise CheckpointError(
                 f'{source} has no {PARTS[part]}: no key begins with {prefix!r}. A single file '
                 'must be a whole Stable Diffusion 1.x model in CompVis layout.'
             )
-    if ema and not ledger.any_with(_EMA):
+    if ema and not tracker.any_with(_EMA):
         raise CheckpointError(f'{source} has no averaged weights: no key begins with {_EMA!r}')
     with torch.device('meta'), no_pretrained_weights():
         model = load_diffusion_model(None, architecture)
     modules = dict(unet=model.unet, vae=model.vae, text_encoder=model.text_model)
-    states = {part: _take_part(ledger, part, module, ema) for part, module in modules.items()}
-    _drop_the_rest(ledger, ema)
-    report = ledger.close()
+    states = {part: _take_part(tracker, part, module, ema) for part, module in modules.items()}
+    _drop_the_rest(tracker, ema)
+    report = tracker.close()
     for part, module in modules.items():
-        _check_shapes(source, PARTS[part], module, states[part])
-        module.load_state_dict(states[part], assign=True)
+        load_strictly(str(source), PARTS[part], module, states[part], _ADVICE, assign=True)
     write_folder(target, _pipeline(model).save_pretrained)
     return report
 
@@ -113,26 +102,26 @@ def single_file_to_folder(
 def folder_to_single_file(
     source: Path, target: Path, half: bool = False, overwrite: bool = False
 ) -> Report:
-    """Writes a diffusers folder as one CompVis file, which the published code reads.
+    """Write a diffusers folder as one CompVis file, which the published code reads.
 
     Args:
         source (Path): The folder.
-        target (Path): A ``.safetensors`` file, or a ``.ckpt`` file for code that reads no other.
+        target (Path): A ``.safetensors`` file, or a ``.ckpt`` file for code that reads only those.
         half (bool): Write float16 instead of float32.
         overwrite (bool): Replace ``target``.
 
     Returns:
-        Report: What became of each tensor.
+        Report: The destination of each tensor.
 
     Raises:
         CheckpointError: If ``target`` has another suffix, or exists.
-        ValueError: If the folder is no pipeline of Stable Diffusion's kind.
+        ValueError: If the folder is not a pipeline like Stable Diffusion's.
     """
     target = Path(target)
     if target.suffix not in ('.safetensors', '.ckpt'):
         raise CheckpointError(f'{target} should end in .safetensors or .ckpt')
     if not Path(source).is_dir():
-        raise CheckpointError(f'{source} is no folder')
+        raise CheckpointError(f'{source} is not a folder')
     check_free(target, overwrite)
     model = load_diffusion_model(str(source))
     report = Report()
@@ -149,14 +138,12 @@ def folder_to_single_file(
     return report
 
 
-def compvis_state_dict(
-    model: DiffusionModel, report: Optional[Report] = None
-) -> Dict[str, Tensor]:
-    """All weights of a model under their CompVis keys.
+def compvis_state_dict(model: DiffusionModel, report: Report | None = None) -> dict[str, Tensor]:
+    """Return all weights of a model under their CompVis keys.
 
     Args:
-        model (DiffusionModel): Of Stable Diffusion 1.x's kind.
-        report (Report, optional): Filled with what went where.
+        model (DiffusionModel): A model like Stable Diffusion 1.x.
+        report (Report, optional): Filled with the destination of each tensor.
 
     Returns:
         Dict[str, Tensor]: CompVis key to tensor.
@@ -166,61 +153,46 @@ def compvis_state_dict(
         unet=model.unet, vae=model.vae, text_encoder=model.text_model
     ).items():
         own = module.state_dict()
-        for key, name in _names(part, own).items():
+        for key, name in component_names(part, own).items():
             state[name] = fit_pointwise(own[key], 4) if _is_attention(part, key) else own[key]
             if report is not None:
                 report.count_taken(PARTS[part], f'{key} -> {name}')
     return state
 
 
-def _names(part: str, state: Dict[str, Tensor]) -> Dict[str, str]:
-    rename = dict(unet=unet_keys, vae=vae_keys, text_encoder=text_keys)[part]
-    return {key: PREFIXES[part] + name for key, name in rename(state).items()}
-
-
 def _is_attention(part: str, key: str) -> bool:
     return part == 'vae' and '.attentions.0.to_' in key and key.endswith('weight')
 
 
-def _take_part(ledger: Ledger, part: str, module: nn.Module, ema: bool) -> Dict[str, Tensor]:
+def _take_part(
+    tracker: TensorTracker, part: str, module: nn.Module, ema: bool
+) -> dict[str, Tensor]:
     own = module.state_dict()
     state = {}
-    for key, name in _names(part, own).items():
+    for key, name in component_names(part, own, tracker).items():
         if ema and part == 'unet':
             # Averages are buffers, whose names have no dots.
             name = _EMA + name.removeprefix('model.').replace('.', '')
-        tensor = ledger.take(name, PARTS[part], key)
+        tensor = tracker.take(name, PARTS[part], key)
         if tensor is not None:
             state[key] = fit_pointwise(tensor, own[key].ndim)
     return state
 
 
-def _drop_the_rest(ledger: Ledger, ema: bool) -> None:
-    ledger.drop('noise schedule, which scheduler/ has', SCHEDULE_BUFFERS.__contains__)
-    ledger.drop(
+def _drop_the_rest(tracker: TensorTracker, ema: bool) -> None:
+    tracker.drop('noise schedule, which scheduler/ has', SCHEDULE_BUFFERS.__contains__)
+    tracker.drop(
         'positions, which transformers counts itself',
         lambda key: key.endswith('embeddings.position_ids'),
     )
-    ledger.drop(
+    tracker.drop(
         'bookkeeping of the average',
         lambda key: key in (f'{_EMA}decay', f'{_EMA}num_updates'),
     )
     if ema:
-        ledger.drop('U-Net before averaging', lambda key: key.startswith(PREFIXES['unet']))
+        tracker.drop('U-Net before averaging', lambda key: key.startswith(PREFIXES['unet']))
     else:
-        ledger.drop('averaged U-Net (--ema takes it)', lambda key: key.startswith(_EMA))
-
-
-def _check_shapes(source: Path, part: str, module: nn.Module, state: Dict[str, Tensor]) -> None:
-    wrong = [key for key, own in module.state_dict().items() if own.shape != state[key].shape]
-    if wrong:
-        key = wrong[0]
-        raise CheckpointError(
-            f'{source}: {len(wrong)} tensors of the {part} do not fit the architecture, e.g. '
-            f"'{key}' is {tuple(state[key].shape)} in the file and "
-            f'{tuple(module.state_dict()[key].shape)} in the architecture. Name the folder of '
-            "this model's configs with --architecture."
-        )
+        tracker.drop('averaged U-Net (--ema takes it)', lambda key: key.startswith(_EMA))
 
 
 def _pipeline(model: DiffusionModel) -> StableDiffusionPipeline:
@@ -229,7 +201,9 @@ def _pipeline(model: DiffusionModel) -> StableDiffusionPipeline:
         text_encoder=model.text_model,
         tokenizer=model.tokenizer,
         unet=model.unet,
-        scheduler=PNDMScheduler(**_SCHEDULER),
+        scheduler=PNDMScheduler(
+            **NOISE_SCHEDULE, set_alpha_to_one=False, skip_prk_steps=True, steps_offset=1
+        ),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -1,6 +1,5 @@
 """Another caption file or domain wording for a whole config: ``--captions`` and ``--template``."""
 
-import argparse
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -10,25 +9,9 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from mmtadp.datasets.transforms import DomainModifier
-from mmtadp.utils.launch import UsageError
+from mmtadp.utils.config_files import UsageError
 
 _LOAD, _NOUNS, _MODIFIER = 'CaptionLoadTransform', 'NounsTransform', 'DomainModifier'
-
-
-def add_caption_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--captions`` and ``--template`` to a parser."""
-    parser.add_argument(
-        '--captions',
-        nargs='+',
-        metavar='FILE',
-        help='caption file(s) for every CaptionLoadTransform of the config, training and test '
-        'alike; name them after the config',
-    )
-    parser.add_argument(
-        '--template',
-        help="wording for every DomainModifier of the config, such as 'a dark night photo of a "
-        "{caption}'; without one in the config, it is added after each CaptionLoadTransform",
-    )
 
 
 def set_captions(cfg: Config, files: Sequence[str] | None, template: str | None) -> None:

@@ -1,13 +1,12 @@
 """Personalisation: a domain becomes a token (textual inversion) or a U-Net (DreamBooth)."""
 
 from .comparison import PromptLoss, compare_prompts
-from .diffusion import denoising_losses
 from .dreambooth import DreamBooth, DreamBoothSettings
 from .images import ImagePool
-from .settings import PRECISIONS, Settings
+from .settings import PRECISIONS, PersonalizationSettings
 from .templates import TEMPLATES
 from .textual_inversion import TextualInversion, TextualInversionSettings
-from .training import Summary, personalize
+from .training import RunSummary, personalize
 
 __all__ = [
     'PRECISIONS',
@@ -16,11 +15,10 @@ __all__ = [
     'DreamBoothSettings',
     'ImagePool',
     'PromptLoss',
-    'Settings',
-    'Summary',
+    'RunSummary',
+    'PersonalizationSettings',
     'TextualInversion',
     'TextualInversionSettings',
     'compare_prompts',
-    'denoising_losses',
     'personalize',
 ]

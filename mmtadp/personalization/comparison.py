@@ -1,15 +1,18 @@
-"""How well prompts fit images that they were not learned from."""
+"""Compare how well prompts fit held-out images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from mmtadp.models.diffusion import TextEncoder, add_learned_tokens, read_learned_tokens
-from mmtadp.models.diffusion.unet import load_unet
+from mmtadp.models.diffusion import TextEncoder
+from mmtadp.models.diffusion.denoising import denoising_losses, encode_images
+from mmtadp.models.diffusion.loading import load_unet_weights
+from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
 from mmtadp.utils.resumable import RunError
+from mmtadp.utils.seeding import numbered_generator
 
-from .diffusion import denoising_losses, encode_images, load_model
+from .concept import load_model
 from .images import ImagePool
 
 
@@ -20,7 +23,7 @@ class PromptLoss:
     Attributes:
         prompt (str): The prompt.
         loss (float): Mean over images and draws.
-        difference (float): To that of the first prompt.
+        difference (float): Difference to the loss of the first prompt.
         error (float): Standard error of the difference: images, noise and timesteps are the same
             for all prompts.
     """
@@ -44,28 +47,28 @@ def compare_prompts(
     seed: int = 0,
     device: str = 'cpu',
 ) -> list[PromptLoss]:
-    """Denoising losses of images under each of several prompts.
+    """Return the denoising losses of images under each of several prompts.
 
     Args:
-        images (str): A folder of images, best ones that nothing was learned from.
+        images (str): A folder of held-out images.
         prompts (Sequence[str]): Prompts; ``''`` is the null text.
-        pretrained (str): As of :class:`.Settings`.
-        architecture (str, optional): As of :class:`.Settings`.
-        unet (str, optional): A U-Net of DreamBooth in place of its own.
-        learned_embeds (Sequence[str]): Files of textual inversion whose tokens prompts name.
+        pretrained (str): As in :class:`.PersonalizationSettings`.
+        architecture (str, optional): As in :class:`.PersonalizationSettings`.
+        unet (str, optional): DreamBooth's U-Net, which replaces the one of ``pretrained``.
+        learned_embeds (Sequence[str]): Files of textual inversion, for tokens in prompts.
         resolution (int): Height and width of the images' middle square, in pixels.
         draws (int): Timesteps of each image, one in each of as many equal parts of the schedule.
-        seed (int): Of noise and timesteps.
-        device (str): Where to run.
+        seed (int): Seed of noise and timesteps.
+        device (str): Device to run on.
 
     Raises:
-        RunError: If these do not go together.
+        RunError: If these are inconsistent.
     """
     pool = ImagePool(images, resolution, random_crop=False, flip=0, seed=seed)
     model, scheduler = load_model(pretrained, architecture)
     try:
         if unet is not None:
-            load_unet(model.unet, unet)
+            load_unet_weights(model.unet, unet)
         tokens = read_learned_tokens(learned_embeds)
         text_model, tokenizer, expansions = add_learned_tokens(
             model.text_model, model.tokenizer, tokens
@@ -78,7 +81,7 @@ def compare_prompts(
         module.to(device)
     rows = []
     for number in range(len(pool)):
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        generator = numbered_generator(seed, number)
         image = pool.batch([number]).to(device)
         latents = encode_images(model.vae, image, torch.zeros(1, device=device))
         noise = torch.randn(draws, *latents.shape[1:], generator=generator).to(device)

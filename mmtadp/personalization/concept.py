@@ -1,41 +1,44 @@
-"""What textual inversion and DreamBooth have in common: draws, losses, pictures."""
+"""Base class of textual inversion and DreamBooth: draws, losses, images."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
+from diffusers import DDPMScheduler
+from PIL import Image
 from torch import Tensor, nn
 
-from mmtadp.models.diffusion import TextEncoder
+from mmtadp.models.diffusion import DiffusionModel, TextEncoder, load_diffusion_model
+from mmtadp.models.diffusion.denoising import encode_images, load_noise_schedule, sample_images
 from mmtadp.utils.resumable import RunError
+from mmtadp.utils.seeding import numbered_generator
 
-from .diffusion import encode_images, load_model, sample_pictures
 from .images import ImagePool, grid
-from .settings import Settings
+from .settings import PersonalizationSettings
 
 _DTYPES = dict(no=torch.float32, fp16=torch.float16, bf16=torch.bfloat16)
 
 
 class Concept(ABC):
-    """A domain that a diffusion model learns from images.
+    """Base class of methods by which a diffusion model learns a domain from images.
 
     Args:
-        settings (Settings): What is asked for.
-        accelerator (Accelerator): Of accelerate.
+        settings (PersonalizationSettings): The settings.
+        accelerator (Accelerator): accelerate's.
 
     Attributes:
         model (DiffusionModel): The diffusion model.
-        encoder (TextEncoder): Its text encoder, for texts that need no gradient.
-        module (nn.Module): What is trained, or has in it what is trained.
+        encoder (TextEncoder): Its text encoder, for prompts without gradient.
+        module (nn.Module): The module that holds the trained parameters.
         prepared (nn.Module): The same as accelerate wraps it; the trainer sets it.
 
     Raises:
-        RunError: If settings, images and model do not go together.
+        RunError: If settings, images and model are inconsistent.
     """
 
     module: nn.Module
 
-    def __init__(self, settings: Settings, accelerator) -> None:
+    def __init__(self, settings: PersonalizationSettings, accelerator) -> None:
         self.settings, self.accelerator = settings, accelerator
         self.pool = self._pool(settings.images)
         self.model, self.scheduler = load_model(settings.pretrained, settings.architecture)
@@ -51,32 +54,32 @@ class Concept(ABC):
 
     @abstractmethod
     def loss(self, numbers: list[int]) -> Tensor:
-        """The loss of the draws of these numbers, a scalar."""
+        """Return the loss of the draws of these numbers, a scalar."""
 
     @abstractmethod
     def save(self, out: Path) -> Path:
-        """Writes the result into a folder, whole or not at all; returns its path."""
+        """Write the result into a folder, whole or not at all; return its path."""
 
     @abstractmethod
     def usage(self, result: Path) -> str:
-        """The lines of a config that use the result."""
+        """Return the lines of a config that use the result."""
 
     def identity(self) -> dict:
-        """What the course of a run depends on."""
+        """Return the settings that determine the course of a run."""
         return dict(
             method=type(self).__name__, **self.settings.identity(), images=self.pool.digest()
         )
 
     def parameters(self) -> list[nn.Parameter]:
-        """What is trained."""
+        """Return the trained parameters."""
         return [weight for weight in self.module.parameters() if weight.requires_grad]
 
-    def pictures(self, prompts: list[str], seeds: list[int]) -> list:
-        """Pictures of the model as it is; see :func:`.diffusion.sample_pictures`."""
+    def sample(self, prompts: list[str], seeds: list[int]) -> list[Image.Image]:
+        """Generate images with the current weights; see :func:`.denoising.sample_images`."""
         unet, training = self.model.unet, self.model.unet.training
         unet.eval()
         with self.accelerator.autocast():
-            images = sample_pictures(
+            images = sample_images(
                 self.model,
                 self.scheduler,
                 self.encoder,
@@ -89,11 +92,11 @@ class Concept(ABC):
         unet.train(training)
         return images
 
-    def sheet(self):
-        """Validation pictures: a row for each prompt, the same noise in each column."""
-        columns = self.settings.validation_pictures
+    def image_grid(self) -> Image.Image:
+        """Generate validation images: a row for each prompt, the same noise in each column."""
+        columns = self.settings.validation_images
         rows = [
-            self.pictures([prompt] * columns, [self.settings.seed + i for i in range(columns)])
+            self.sample([prompt] * columns, [self.settings.seed + i for i in range(columns)])
             for prompt in self.settings.validation_prompts
         ]
         return grid([image for row in rows for image in row], columns)
@@ -105,7 +108,7 @@ class Concept(ABC):
         )
 
     def _draw(self, pool: ImagePool, numbers: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents, noise and timesteps of some draws, which depend on their numbers alone."""
+        """Return latents, noise and timesteps of draws, which depend only on their numbers."""
         device = self.accelerator.device
         images = pool.batch(numbers).to(device)
         factor = 2 ** (len(self.model.vae.config.block_out_channels) - 1)
@@ -113,11 +116,31 @@ class Concept(ABC):
         shape = (2, self.model.vae.config.latent_channels, side, side)
         normal, timesteps = [], []
         for number in numbers:
-            # On the CPU, where a seed gives the same values on any machine.
-            generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
+            generator = numbered_generator(self.settings.seed, number)
             normal.append(torch.randn(shape, generator=generator))
             last = self.scheduler.config.num_train_timesteps
             timesteps.append(torch.randint(last, (), generator=generator))
         draw, noise = torch.stack(normal).to(device).unbind(dim=1)
         latents = encode_images(self.model.vae, images, draw)
         return latents, noise, torch.stack(timesteps).to(device)
+
+
+def load_model(pretrained: str, architecture: str | None) -> tuple[DiffusionModel, DDPMScheduler]:
+    """Load a whole diffusion model, frozen, and its noise schedule.
+
+    Args:
+        pretrained (str): A hub id, a diffusers folder or a single CompVis file.
+        architecture (str, optional): Architecture of a single file.
+
+    Raises:
+        RunError: If it cannot be loaded; see
+            :func:`mmtadp.models.diffusion.load_diffusion_model`.
+    """
+    try:
+        model = load_diffusion_model(pretrained, architecture)
+        scheduler = load_noise_schedule(pretrained)
+    except (FileNotFoundError, ValueError, ConnectionError) as error:
+        raise RunError(str(error)) from error
+    for module in (model.unet, model.vae, model.text_model):
+        module.requires_grad_(False).eval()
+    return model, scheduler

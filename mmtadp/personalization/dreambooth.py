@@ -1,4 +1,4 @@
-"""DreamBooth (Ruiz et al. 2022): a U-Net that has learnt what some words look like."""
+"""DreamBooth (Ruiz et al. 2022): tune the U-Net so that a rare word means the domain."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,26 +6,26 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
+from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file, write_folder
 from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
-from .diffusion import denoising_losses
 from .images import ImagePool
-from .settings import Settings
+from .settings import PersonalizationSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class DreamBoothSettings(Settings):
-    """The paper's (Tab. S4 c), without prior preservation as in its Sec. D.1.
+class DreamBoothSettings(PersonalizationSettings):
+    """Settings of the paper (Tab. S4 c), without prior preservation as in its Sec. D.1.
 
     Attributes:
         prompt (str): Caption of all images, with a rare word that comes to mean them.
-        class_prompt (str, optional): With it, the loss of prior preservation is added: on
-            pictures of the model itself, captioned so.
-        class_images (int): How many of them.
-        class_folder (str, optional): Where they are or go to; ``class_images`` in ``out`` if
-            None. Those that lack are made.
+        class_prompt (str, optional): Adds the loss of prior preservation, on images
+            that the model itself generates for this caption.
+        class_images (int): Number of these images.
+        class_folder (str, optional): Their folder; ``class_images`` in ``out`` if None.
+            Missing images are generated.
         prior_weight (float): Weight of their loss.
     """
 
@@ -47,7 +47,7 @@ class DreamBoothSettings(Settings):
                 "--prompt is empty; expected a caption such as 'an image in sks style'."
             )
         if self.class_folder is not None and self.class_prompt is None:
-            raise RunError('--class-folder goes with --class-prompt, the caption of its images.')
+            raise RunError('--class-folder needs --class-prompt, the caption of its images.')
 
     def identity(self) -> dict:
         identity = super().identity()
@@ -56,11 +56,11 @@ class DreamBoothSettings(Settings):
 
 
 class DreamBooth(Concept):
-    """Tunes the U-Net; text encoder and autoencoder stay as they are.
+    """Tune the U-Net; text encoder and autoencoder do not change.
 
     Args:
-        settings (DreamBoothSettings): What is asked for.
-        accelerator (Accelerator): Of accelerate.
+        settings (DreamBoothSettings): The settings.
+        accelerator (Accelerator): accelerate's.
 
     Raises:
         RunError: See :class:`.concept.Concept`.
@@ -118,7 +118,7 @@ class DreamBooth(Concept):
             found = sum(path.suffix in ('.png', '.jpg', '.jpeg') for path in folder.iterdir())
             missing = [] if found >= len(paths) else missing
         for index in tqdm(missing, desc='class images', disable=not accelerator.is_main_process):
-            (image,) = self.pictures([settings.class_prompt], [settings.seed + index])
+            (image,) = self.sample([settings.class_prompt], [settings.seed + index])
             write_file(paths[index], image.save)
         accelerator.wait_for_everyone()
         return self._pool(str(folder))

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from mmtadp.captioning.image_loading import UnusableImageError, open_rgb
+from mmtadp.models.diffusion.denoising import to_tensor
 from mmtadp.utils.image_sources import find_images
 from mmtadp.utils.resumable import RunError
 
@@ -25,10 +26,10 @@ class ImagePool:
         resolution (int): Height and width of a crop: the image's shorter side is scaled to it.
         random_crop (bool): Whether the crop is drawn, or the middle.
         flip (float): Probability of a mirror image.
-        seed (int): Of all draws.
+        seed (int): Seed of all draws.
 
     Raises:
-        RunError: If there is no image, or one that cannot be read.
+        RunError: If there are no images, or one cannot be read.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class ImagePool:
         return len(self.paths)
 
     def digest(self) -> str:
-        """A digest of names and contents."""
+        """Return a digest of names and contents."""
         found = hashlib.sha256()
         for path in self.paths:
             found.update(path.name.encode())
@@ -53,7 +54,7 @@ class ImagePool:
         return found.hexdigest()[:16]
 
     def batch(self, numbers: Sequence[int]) -> Tensor:
-        """The draws of these numbers, (N, 3, resolution, resolution) in [-1, 1].
+        """Return the draws of these numbers, (N, 3, resolution, resolution) in [-1, 1].
 
         Every len(self) draws show each image once.
         """
@@ -87,19 +88,8 @@ class ImagePool:
             ) from None
 
 
-def to_tensor(image: Image.Image) -> Tensor:
-    """RGB, [0, 255] -> (3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.asarray(image, np.float32) / 127.5 - 1).permute(2, 0, 1)
-
-
-def to_images(images: Tensor) -> list[Image.Image]:
-    """(N, 3, H, W) in [-1, 1], clipped -> RGB, [0, 255]."""
-    scaled = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
-    return [Image.fromarray(image.permute(1, 2, 0).cpu().numpy()) for image in scaled]
-
-
 def grid(images: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Images of one size, row by row."""
+    """Arrange images of one size in rows."""
     width, height = images[0].size
     rows = -(-len(images) // columns)
     sheet = Image.new('RGB', (columns * width, rows * height))

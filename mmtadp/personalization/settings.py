@@ -1,45 +1,46 @@
-"""What a run of personalisation is asked for."""
+"""PersonalizationSettings of a personalisation."""
 
 import dataclasses
 from dataclasses import dataclass
 
+from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
 from mmtadp.utils.resumable import RunError
 
 PRECISIONS = ('no', 'fp16', 'bf16')
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What textual inversion and DreamBooth have in common.
+class PersonalizationSettings:
+    """PersonalizationSettings that textual inversion and DreamBooth share.
 
     Attributes:
-        images (str): A folder of images of the target domain, or another source that
-            :func:`mmtadp.captioning.find_images` knows. No labels, no captions.
-        out (str): Folder that results go to.
+        images (str): A folder of images of the target domain, or another source of
+            :func:`mmtadp.utils.image_sources.find_images`. Labels and captions are not needed.
+        out (str): Folder of the results.
         pretrained (str): A hub id, a diffusers folder or a single CompVis file.
-        architecture (str, optional): Of a single file; see
+        architecture (str, optional): Architecture of a single file; see
             :func:`mmtadp.models.diffusion.load_diffusion_model`.
         steps (int): Optimiser steps.
         learning_rate (float): Constant after the warm-up.
         warmup_steps (int): Steps in which the rate rises linearly.
         batch_size (int): Images per process and forward pass.
         accumulate (int): Forward passes per step.
-        weight_decay (float): AdamW's.
+        weight_decay (float): Weight decay of AdamW.
         max_grad_norm (float): Gradients are clipped to this norm; 0 leaves them.
-        resolution (int): Height and width of training images and of pictures, in pixels.
-        random_crop (bool): Whether squares are cut anywhere, or in the middle.
+        resolution (int): Height and width of training and validation images, in pixels.
+        random_crop (bool): Crop at random, or the middle.
         flip (float): Probability of a mirror image.
         seed (int): Every draw is a function of it and of the step.
         mixed_precision (str): One of :data:`PRECISIONS`.
         gradient_checkpointing (bool): Less memory, more time.
         adam_8bit (bool): Optimiser state in 8 bits, by bitsandbytes.
-        cpu (bool): Stay on the CPU though there is a GPU.
+        cpu (bool): Use the CPU even if there is a GPU.
         checkpoint_every (int): Steps between checkpoints; there is one at the end in any case.
-        validation_prompts (tuple[str, ...]): What pictures are made of; none without.
-        validation_every (int): Steps between pictures.
-        validation_pictures (int): Pictures of each prompt.
-        sampling_steps (int): DDIM steps of a picture.
-        guidance (float): Scale of classifier-free guidance of pictures.
+        validation_prompts (tuple[str, ...]): Prompts of validation images; none by default.
+        validation_every (int): Steps between validation images.
+        validation_images (int): Images of each prompt.
+        sampling_steps (int): DDIM steps of an image.
+        guidance (float): Scale of classifier-free guidance.
         overwrite (bool): Forget an earlier run in ``out``.
 
     Raises:
@@ -48,9 +49,9 @@ class Settings:
 
     images: str
     out: str
-    pretrained: str
     steps: int
     learning_rate: float
+    pretrained: str = DEFAULT_HUB_ID
     architecture: str | None = None
     warmup_steps: int = 0
     batch_size: int = 1
@@ -68,7 +69,7 @@ class Settings:
     checkpoint_every: int = 500
     validation_prompts: tuple[str, ...] = ()
     validation_every: int = 500
-    validation_pictures: int = 4
+    validation_images: int = 4
     sampling_steps: int = 30
     guidance: float = 7.5
     overwrite: bool = False
@@ -76,7 +77,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ('steps', 'batch_size', 'accumulate', 'resolution', 'checkpoint_every'):
             self._check(name, 1)
-        for name in ('validation_every', 'validation_pictures', 'sampling_steps'):
+        for name in ('validation_every', 'validation_images', 'sampling_steps'):
             self._check(name, 1)
         for name in ('warmup_steps', 'weight_decay', 'max_grad_norm', 'flip', 'seed'):
             self._check(name, 0)
@@ -95,9 +96,9 @@ class Settings:
             raise RunError(f'--{name.replace("_", "-")} is {value}; expected {least} or more.')
 
     def identity(self) -> dict:
-        """What the course of a run depends on: its continuation must have the same."""
+        """Return the settings that a continuation of the run must share."""
         free = {'out', 'steps', 'cpu', 'gradient_checkpointing', 'checkpoint_every', 'overwrite'}
-        free |= {'validation_prompts', 'validation_every', 'validation_pictures'}
+        free |= {'validation_prompts', 'validation_every', 'validation_images'}
         free |= {'sampling_steps', 'guidance', 'images'}
         values = dataclasses.asdict(self)
         return {name: value for name, value in values.items() if name not in free}

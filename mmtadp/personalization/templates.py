@@ -62,5 +62,5 @@ _WORDINGS = {
 
 
 def suggested_wording(templates: tuple[str, ...]) -> str:
-    """A template of :class:`.DomainModifier` that fits those a token was learned in."""
+    """Return a template of :class:`.DomainModifier` that fits those a token was learned in."""
     return _WORDINGS.get(templates, 'a {token} style image of {caption}')

@@ -10,35 +10,36 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
-from mmtadp.models.diffusion import TextEncoder, add_learned_tokens
+from mmtadp.models.diffusion import TextEncoder
+from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file
-from mmtadp.utils.learned_embeds import LearnedToken
+from mmtadp.utils.learned_tokens import LearnedToken, add_learned_tokens
 from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
-from .diffusion import denoising_losses
-from .settings import Settings
+from .settings import PersonalizationSettings
 from .templates import TEMPLATES, suggested_wording
 
 _PLACE = '{token}'
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextualInversionSettings(Settings):
-    """The paper's (Tab. S4 d), but for what it does not say.
+class TextualInversionSettings(PersonalizationSettings):
+    """Settings of the paper (Tab. S4 d), as far as it states them.
 
     Attributes:
-        token (str): How captions will write the token, such as '<night>'.
+        token (str): Name of the token in captions, such as '<night>'.
         initializer (str): Words whose embeddings the vectors start from: one token, or as many
             as there are vectors.
         num_vectors (int): Vectors of the token.
-        templates (tuple[str, ...]): Training captions, each with ``{token}`` in it.
+        templates (str | tuple[str, ...]): Training captions, each with ``{token}`` in it, or a key
+            of :data:`TEMPLATES`.
     """
 
     token: str
     initializer: str
     num_vectors: int = 1
-    templates: tuple[str, ...] = TEMPLATES['style']
+    templates: str | tuple[str, ...] = 'style'
     steps: int = 3000
     learning_rate: float = 5e-4
     accumulate: int = 4
@@ -47,6 +48,8 @@ class TextualInversionSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check('num_vectors', 1)
+        if isinstance(self.templates, str):
+            object.__setattr__(self, 'templates', TEMPLATES[self.templates])
         wrong = [template for template in self.templates if template.count(_PLACE) != 1]
         if wrong or not self.templates:
             raise RunError(
@@ -56,11 +59,11 @@ class TextualInversionSettings(Settings):
 
 
 class TextualInversion(Concept):
-    """Learns the vectors of a token; everything else stays as it is.
+    """Learn the vectors of a token; nothing else changes.
 
     Args:
-        settings (TextualInversionSettings): What is asked for.
-        accelerator (Accelerator): Of accelerate.
+        settings (TextualInversionSettings): The settings.
+        accelerator (Accelerator): accelerate's.
 
     Raises:
         RunError: See :class:`.concept.Concept`; or if the tokenizer knows the token,
@@ -148,12 +151,12 @@ class TextualInversion(Concept):
 
 
 class LearnedRows(nn.Module):
-    """An embedding table of which a few rows are learned.
+    """Embedding table with a few learned rows.
 
     Args:
         table (Tensor): The other rows, (V, D); they get no gradient.
-        vectors (Tensor): What the rows start from, (n, D).
-        first (int): Id of the first.
+        vectors (Tensor): Initial values of the rows, (n, D).
+        first (int): Id of the first row.
     """
 
     def __init__(self, table: Tensor, vectors: Tensor, first: int) -> None:
@@ -164,11 +167,11 @@ class LearnedRows(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The rows that are not learned; says where the module is, and of which type."""
+        """Return the rows that are not learned, which have the module's device and type."""
         return self.table
 
     def forward(self, ids: Tensor) -> Tensor:
-        """(N, T) -> (N, T, D)."""
+        """Embed ids: (N, T) -> (N, T, D)."""
         number = ids - self.first
         is_learned = (number >= 0) & (number < len(self.learned))
         known = F.embedding(ids.masked_fill(is_learned, 0), self.table)

@@ -1,29 +1,26 @@
 """The training loop: one for textual inversion and DreamBooth."""
 
-import math
-import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from mmtadp.utils.atomic_files import write_file
-from mmtadp.utils.resumable import Interrupted, RunError, RunFolder, noted_signals
+from mmtadp.utils.resumable import RunError, RunFolder
+from mmtadp.utils.resumable.training import check_finite, run_steps
 
 from .concept import Concept
-from .settings import Settings
+from .settings import PersonalizationSettings
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a run did.
+class RunSummary:
+    """Summary of a run.
 
     Attributes:
         result (Path): The result.
-        first (int): Steps that an earlier run had done.
-        steps (int): Steps that are done.
+        first (int): Steps of earlier runs.
+        steps (int): Steps in all.
         usage (str): The lines of a config that use the result.
     """
 
@@ -33,8 +30,8 @@ class Summary:
     usage: str
 
 
-def make_accelerator(settings: Settings):
-    """accelerate's Accelerator.
+def make_accelerator(settings: PersonalizationSettings):
+    """Build accelerate's Accelerator.
 
     Raises:
         RunError: If accelerate is not installed, or the device lacks the precision.
@@ -62,19 +59,18 @@ def make_accelerator(settings: Settings):
     return accelerator
 
 
-def personalize(method: type[Concept], settings: Settings) -> Summary | None:
-    """Learns a concept, or continues to; see the settings' docstring.
+def personalize(method: type[Concept], settings: PersonalizationSettings) -> RunSummary | None:
+    """Learn a domain, or continue an interrupted run.
 
     Args:
         method (type[Concept]): :class:`.TextualInversion` or :class:`.DreamBooth`.
-        settings (Settings): Its settings.
+        settings (PersonalizationSettings): The method's settings.
 
     Returns:
-        Summary | None: What was done; None in all processes but the main one.
+        RunSummary | None: The result; None in all processes but the main one.
 
     Raises:
-        RunError: If arguments, images and files do not go together, or the training
-            diverges.
+        RunError: If arguments, images and files are inconsistent, or the training diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
     accelerator = make_accelerator(settings)
@@ -84,45 +80,32 @@ def personalize(method: type[Concept], settings: Settings) -> Summary | None:
 
 
 class _Trainer:
-    def __init__(self, concept: Concept, settings: Settings, accelerator, folder: RunFolder):
+    def __init__(
+        self, concept: Concept, settings: PersonalizationSettings, accelerator, folder: RunFolder
+    ) -> None:
         self.concept, self.settings = concept, settings
         self.accelerator, self.folder = accelerator, folder
         optimizer = _make_optimizer(concept, settings)
         concept.prepared, self.optimizer = accelerator.prepare(concept.module, optimizer)
 
-    def train(self) -> Summary | None:
+    def train(self) -> RunSummary | None:
         settings, main = self.settings, self.accelerator.is_main_process
         first = self._resume()
-        progress = tqdm(
-            total=settings.steps,
-            initial=min(first, settings.steps),
-            desc='personalising',
-            unit='step',
-            dynamic_ncols=True,
-            disable=not main,
-            mininterval=0.5 if sys.stderr.isatty() else 30,
+        run_steps(
+            self._step,
+            self._save,
+            first,
+            settings.steps,
+            settings.checkpoint_every,
+            'personalizing',
+            after=self._validate,
+            any_process=self._any_process,
+            show_progress=main,
         )
-        with progress, noted_signals() as asked:
-            for step in range(first, settings.steps):
-                loss = self._step(step)
-                if main:
-                    self.folder.append(step=step + 1, loss=loss)
-                progress.set_postfix(loss=f'{loss:.4f}', refresh=False)
-                progress.update()
-                stop = self._any_process(asked)
-                if stop or (step + 1) % settings.checkpoint_every == 0:
-                    self._save(step + 1)
-                if stop:
-                    raise Interrupted(step + 1, asked[0] if asked else signal.SIGTERM)
-                if (step + 1) % settings.validation_every == 0 or step + 1 == settings.steps:
-                    self._validate(step + 1)
-        done = max(first, settings.steps)
-        if first < done and done % settings.checkpoint_every:
-            self._save(done)
         if not main:
             return None
         path = self.concept.save(self.folder.path)
-        return Summary(path, first, done, self.concept.usage(path))
+        return RunSummary(path, first, max(first, settings.steps), self.concept.usage(path))
 
     def _resume(self) -> int:
         state = self.folder.load()
@@ -152,7 +135,7 @@ class _Trainer:
             )
         self.accelerator.wait_for_everyone()
 
-    def _step(self, step: int) -> float:
+    def _step(self, step: int) -> dict[str, float]:
         settings, accelerator = self.settings, self.accelerator
         rate = settings.learning_rate * min(1, (step + 1) / (settings.warmup_steps + 1))
         for group in self.optimizer.param_groups:
@@ -168,13 +151,14 @@ class _Trainer:
                 self.optimizer.zero_grad()
             losses.append(loss.detach().float())
         value = accelerator.reduce(torch.stack(losses).mean(), 'mean').item()
-        if not math.isfinite(value):
-            raise RunError(
-                f'the loss of step {step + 1} is {value}: training diverged. Lower '
-                f'--learning-rate ({settings.learning_rate:g}), or take --mixed-precision bf16 or '
-                'no; and start anew with --overwrite.'
-            )
-        return value
+        advice = (
+            f'Lower --learning-rate ({settings.learning_rate:g}), or use --mixed-precision bf16 '
+            'or no.'
+        )
+        check_finite(dict(loss=value), step + 1, advice)
+        if accelerator.is_main_process:
+            self.folder.append(step=step + 1, loss=value)
+        return dict(loss=value)
 
     def _numbers(self, part: int) -> list[int]:
         """Numbers of the draws of this process in a forward pass."""
@@ -182,20 +166,23 @@ class _Trainer:
         first = (part * self.accelerator.num_processes + self.accelerator.process_index) * each
         return list(range(first, first + each))
 
-    def _validate(self, step: int) -> None:
-        if self.settings.validation_prompts and self.accelerator.is_main_process:
-            path = self.folder.path / 'validation' / f'{step:06d}.png'
-            write_file(path, self.concept.sheet().save)
+    def _validate(self, done: int) -> None:
+        settings = self.settings
+        if done % settings.validation_every and done != settings.steps:
+            return
+        if settings.validation_prompts and self.accelerator.is_main_process:
+            path = self.folder.path / 'validation' / f'{done:06d}.png'
+            write_file(path, self.concept.image_grid().save)
         self.accelerator.wait_for_everyone()
 
-    def _any_process(self, asked: list[int]) -> bool:
+    def _any_process(self, asked: bool) -> bool:
         if self.accelerator.num_processes == 1:
-            return bool(asked)
-        count = torch.tensor(float(bool(asked)), device=self.accelerator.device)
+            return asked
+        count = torch.tensor(float(asked), device=self.accelerator.device)
         return self.accelerator.reduce(count, 'sum').item() > 0
 
 
-def _make_optimizer(concept: Concept, settings: Settings) -> torch.optim.Optimizer:
+def _make_optimizer(concept: Concept, settings: PersonalizationSettings) -> torch.optim.Optimizer:
     optimizer = torch.optim.AdamW
     if settings.adam_8bit:
         try:

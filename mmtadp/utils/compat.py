@@ -4,10 +4,10 @@
 """
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pickle import UnpicklingError
-from typing import Callable, Iterator, Optional, Tuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ FORCE_WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 
 def register_config_packages() -> None:
-    """Makes ``mmtadp::``, ``mmseg::`` and ``mmdet::`` resolve in ``_base_``.
+    """Make ``mmtadp::``, ``mmseg::`` and ``mmdet::`` resolve in ``_base_``.
 
     mmengine maps the prefix to a distribution and looks for ``.mim/configs`` in its folder. It
     does not know mmtadp, and the onedl set has other distribution names. Where no such
@@ -36,7 +36,7 @@ def register_config_packages() -> None:
 
 
 def keep_default_scope() -> None:
-    """Makes what is inherited through ``mmtadp::`` build in the config's own ``default_scope``.
+    """Make what is inherited through ``mmtadp::`` build in the config's own ``default_scope``.
 
     mmengine marks everything inherited through ``package::`` with that package's scope. The
     configs of mmtadp are configs of mmseg and mmdet, whose modules it would then look for in
@@ -45,7 +45,7 @@ def keep_default_scope() -> None:
     """
     get_cfg_path = Config._get_cfg_path
 
-    def without_our_scope(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+    def without_our_scope(cfg_path: str, filename: str) -> tuple[str, str | None]:
         path, scope = get_cfg_path(cfg_path, filename)
         return path, None if scope == 'mmtadp' else scope
 
@@ -53,10 +53,10 @@ def keep_default_scope() -> None:
 
 
 def register_checkpoint_classes() -> None:
-    """Allows ``torch.load(..., weights_only=True)`` to read what mmengine writes.
+    """Allow ``torch.load(..., weights_only=True)`` to read what mmengine writes.
 
-    Beside tensors and plain containers, a checkpoint of mmengine's runner holds the log history
-    (``HistoryBuffer``, with numpy arrays of values and counts) and the best scores (numpy
+    In addition to tensors and plain containers, a checkpoint of mmengine's runner holds the log
+    history (``HistoryBuffer``, with numpy arrays of values and counts) and the best scores (numpy
     scalars). Upstream's mmengine loads without allowing them, so torch >= 2.6 refuses its own
     checkpoints.
     """

@@ -71,7 +71,7 @@ def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
 
 
 def find_problems(version_of: Callable[[str], str | None] = installed_version) -> list[str]:
-    """Compares what is installed with the ranges above.
+    """Compare what is installed with the ranges above.
 
     Args:
         version_of (Callable): Distribution name to its version, or None if it is not installed.
@@ -123,7 +123,7 @@ def _compare(
 
 
 def check_dependencies(version_of: Callable[[str], str | None] = installed_version) -> None:
-    """Checks the versions of everything mmtadp is built on.
+    """Check the versions of everything mmtadp is built on.
 
     Raises:
         ImportError: If something is missing, too old or too new.

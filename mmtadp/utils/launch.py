@@ -1,6 +1,6 @@
 """Build a stock runner from the arguments of ``tools/train.py`` and ``tools/test.py``.
 
-Both take configs of mmsegmentation and mmdetection, which ``default_scope`` tells apart.
+Both take configs of mmsegmentation and mmdetection; ``default_scope`` names the package.
 """
 
 import argparse
@@ -11,41 +11,18 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmtadp.utils.config_files import UsageError, read_config
 from mmtadp.utils.dependencies import check_package
 from mmtadp.utils.pretrained import no_pretrained_weights
 from mmtadp.utils.quiet import QuietRunner, silence_harmless_warnings
 
 LAST_CHECKPOINT = 'last_checkpoint'
-
-
-class UsageError(ValueError):
-    """Signal that arguments, config and files are inconsistent; the message names the fix."""
-
-
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that training and testing share."""
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--work-dir',
-        help="folder of logs, checkpoints and results; by default the config's work_dir, or "
-        'work_dirs/ and the name of the config',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings that override the config: key=value pairs, nested as in '
-        "model.backbone.with_cp=True; lists as key=a,b or key='[(a,b),(c,d)]' without spaces",
-    )
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
-    # `torch.distributed.launch`, which mim uses, passes either spelling, depending on its version.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -56,13 +33,14 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Returns:
         Config: With ``work_dir`` and ``launcher`` set.
+
+    Raises:
+        UsageError: If the config does not exist, or an override is not ``key=value``.
     """
     silence_harmless_warnings()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -278,7 +256,7 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
     with no_pretrained_weights() if skip_pretrained else nullcontext():
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
     # mmengine calls hooks only when a run begins, after data was read.
-    for hook in runner.hooks:
+    for hook in getattr(runner, 'hooks', ()):
         if hasattr(hook, 'after_build'):
             hook.after_build(runner)
     return runner

@@ -15,15 +15,14 @@ def threads_for_processes(monkeypatch) -> None:
 
 @pytest.fixture
 def prompted(monkeypatch) -> list[tuple[bool, list[str]]]:
-    """Whether it trains and its images' captions, for each forward of a backbone, in order."""
+    """Record for each forward pass of a backbone whether it trains, and the images' captions."""
     calls = []
-    embed = TADPUNetBackbone._embed_prompts
+    forward = TADPUNetBackbone.forward
 
-    def record(backbone, batch_size):
-        samples = backbone._samples if backbone.prompt.meta_keys else ()
-        captions = [sample['caption'] for sample in samples]
-        calls.append((backbone.training, captions))
-        return embed(backbone, batch_size)
+    def record(backbone, inputs):
+        samples = backbone.prompt_state.samples if backbone.prompt.meta_keys else ()
+        calls.append((backbone.training, [sample['caption'] for sample in samples]))
+        return forward(backbone, inputs)
 
-    monkeypatch.setattr(TADPUNetBackbone, '_embed_prompts', record)
+    monkeypatch.setattr(TADPUNetBackbone, 'forward', record)
     return calls

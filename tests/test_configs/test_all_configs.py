@@ -1,10 +1,10 @@
 """Every config of the project, built at full size on the meta device."""
 
-import itertools
-from pathlib import Path
+import runpy
 
 import pytest
 import torch
+import yaml
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from safetensors.torch import save_file
@@ -13,54 +13,20 @@ from mmtadp.models import no_pretrained_weights
 from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs'
-MODIFIERS = ('null_modifier', 'simple', 'textual_inversion', 'dreambooth', 'nearby', 'unrelated')
-# Precision and recall of Table S2, but for the oracle itself.
-GRID = [pair for pair in itertools.product((50, 75, 100), repeat=2) if pair != (100, 100)]
+PATHS = {path.stem: path for path in sorted((CONFIGS / 'tadp').glob('**/*.py'))}
+ALL = list(PATHS)
+# The dataset in a config's name, by family.
+DATASETS = dict(
+    ade20k='ade20k', voc2012='voc2012', nyu='nyu', cityscapes='cityscapes2', voc_detection='voc2'
+)
 
 
-def names(*parts):
-    return ['_'.join(name) for name in itertools.product(*parts)]
+def family_of(name: str) -> str:
+    """The family whose dataset a config's name has, such as ``'voc2012'`` before ``'voc2'``."""
+    return next(family for family, dataset in DATASETS.items() if f'_{dataset}' in name)
 
 
-FAMILIES = {
-    'ade20k': [
-        *names(('tadp0', 'tadp20', 'tadp40', 'vpd', 'vpd_ls'), ['ade20k'], ('4k', '8k', '80k')),
-        *names(('null', 'tadp20_ta'), ['ade20k'], ('4k', '8k')),
-        *names(['oracle'], ['ade20k'], ('4k', '80k')),
-        *(f'oracle_p{precision}_r{recall}_ade20k_4k' for precision, recall in GRID),
-        'tadp40_ade20k_80k_1gpu',
-    ],
-    'voc2012': [
-        'vpd_voc2012_15e',
-        'vpd_ls_voc2012_15e',
-        'class_embeddings_voc2012_15e',
-        'class_names_voc2012_15e',
-        'tadp0_voc2012_15e',
-        'tadp20_voc2012_15e',
-        'tadp20_nouns_voc2012_15e',
-        'tadp40_voc2012_15e',
-        'oracle_voc2012_15e',
-        'tadp40_voc2012_15e_1gpu',
-    ],
-    'nyu': [
-        *names(('vpd', 'vpd_ls', 'tadp0', 'tadp40'), ['nyu'], ('1e', '25e')),
-        'tadp40_nyu_25e_1gpu',
-    ],
-    'cityscapes': [
-        *names([f'tadp0_{modifier}' for modifier in MODIFIERS], ['cityscapes2night'], ['40k']),
-        *names(('tadp0_null_modifier', 'tadp0_simple'), ['cityscapes2acdc'], ['40k']),
-        'tadp0_null_modifier_cityscapes2night_40k_1gpu',
-    ],
-    'voc_detection': [
-        *names(
-            [f'tadp_{modifier}' for modifier in MODIFIERS],
-            ('voc2watercolor', 'voc2comic'),
-            ['100e'],
-        ),
-        'tadp_null_modifier_voc2watercolor_100e_1gpu',
-    ],
-}
-ALL = sorted(itertools.chain(*FAMILIES.values()))
+FAMILIES = {family: [name for name in ALL if family_of(name) == family] for family in DATASETS}
 
 # Tokens by prompt, where they are not a caption's 77.
 TOKENS = {
@@ -79,12 +45,8 @@ DEPTH_HEAD, RPN_HEAD, ROI_HEAD = 11_537_409, 593_935, 13_999_205
 CLASSES = dict(ade20k=150, voc2012=21, cityscapes=19)
 
 
-def path_of(name: str) -> Path:
-    return CONFIGS / 'tadp' / f'{name}.py'
-
-
 def config_of(name: str) -> Config:
-    return Config.fromfile(path_of(name))
+    return Config.fromfile(PATHS[name])
 
 
 @pytest.fixture(scope='module')
@@ -106,13 +68,21 @@ def build():
     return _build
 
 
+@pytest.fixture(scope='module')
+def costs() -> dict[str, dict]:
+    """Parameters and FLOPs in the metafiles, by config."""
+    files = sorted((CONFIGS / 'tadp').glob('metafile*.yml'))
+    listed = [model for file in files for model in yaml.safe_load(file.read_text())['Models']]
+    return {model['Name']: model['Metadata'] for model in listed}
+
+
+@pytest.fixture(scope='module')
+def describe() -> dict:
+    return runpy.run_path(str(REPOSITORY / 'tools' / 'analysis_tools' / 'describe.py'))
+
+
 def count(module: torch.nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-def family_of(name: str) -> str:
-    (family,) = [family for family, members in FAMILIES.items() if name in members]
-    return family
 
 
 @pytest.fixture(scope='module')
@@ -134,10 +104,8 @@ def in_weights(weights, monkeypatch):
     monkeypatch.chdir(weights)
 
 
-def test_all_configs_are_known():
-    found = sorted((CONFIGS / 'tadp').glob('**/*.py'))
-    assert found == sorted(map(path_of, ALL))
-    assert len(found) == 71
+def test_counts():
+    assert len(ALL) == 71
     assert {family: len(members) for family, members in FAMILIES.items()} == dict(
         ade20k=30, voc2012=10, nyu=9, cityscapes=9, voc_detection=13
     )
@@ -145,9 +113,9 @@ def test_all_configs_are_known():
 
 @pytest.mark.parametrize('name', ALL)
 def test_a_config_is_a_short_difference(name):
-    text = path_of(name).read_text()
+    text = PATHS[name].read_text()
     lines = [line for line in text.splitlines() if line.strip() and line.strip()[0] != '#']
-    assert len(lines) < 30
+    assert len(lines) < 25
 
 
 def test_every_base_is_used():
@@ -163,12 +131,16 @@ def test_every_base_is_used():
 
 
 @pytest.mark.parametrize('name', ALL)
-def test_full_size(name, in_weights, build):
+def test_full_size(name, in_weights, build, costs):
     config = config_of(name)
     family = family_of(name)
     # Building checks the neck's channels against the backbone's.
     model = build(config)
     backbone = model.backbone
+    # The metafiles leave out learned tokens; those of `weights` have two vectors.
+    learned = 2 * 768 if '_textual_inversion_' in name else 0
+    parameters = sum(p.numel() for p in model.parameters())
+    assert costs[name]['Parameters'] == parameters - learned
     num_tokens = TOKENS.get(name, 77)
     assert backbone.prompt.num_tokens == num_tokens
     maps = 0 if family == 'nyu' else num_tokens
@@ -194,3 +166,9 @@ def test_full_size(name, in_weights, build):
         laterals = (sum(backbone.out_channels) + 4) * 256
         assert count(model.neck) == laterals + 4 * (9 * 256 * 256 + 256)
         assert count(model.decode_head) == FPN_HEAD + 257 * CLASSES[family]
+
+
+@pytest.mark.parametrize('name', ['vpd_ade20k_4k', 'tadp40_nyu_25e', 'tadp_simple_voc2comic_100e'])
+def test_flops_in_the_metafile(name, in_weights, build, costs, describe):
+    rows = describe['count_flops'](build(config_of(name)), 512, 512)
+    assert sum(flops for _, flops in rows) == costs[name]['FLOPs']

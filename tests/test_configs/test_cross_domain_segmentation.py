@@ -94,7 +94,7 @@ def test_captions_and_templates(name):
     )
 
     train = config.train_dataloader.dataset.pipeline
-    assert only(train, 'DomainModifier').template == config.train_template == train_template
+    assert only(train, 'DomainModifier').template == train_template
     file = only(train, 'CaptionLoadTransform').ann_file
     assert file == 'data/captions/cityscapes_captions_min=0_max=77.json'
     single_scale = [part.pipeline for part in config.test_dataloader.dataset.datasets]
@@ -182,9 +182,7 @@ def test_run(name, streets, tiny_pipeline, tmp_path, monkeypatch, prompted):
 def test_templates_of_training_and_testing_are_apart(streets, tiny_pipeline, tmp_path, prompted):
     (tmp_path / 'config.py').write_text(
         f"""_base_ = '{CONFIGS}/tadp0_simple_cityscapes2night_40k.py'
-train_template = '{{caption}}'
-train_modifier = dict(type='mmtadp.DomainModifier', template=train_template)
-train_pipeline = [_base_.load_train_caption, train_modifier, *_base_.train_transforms]
+train_pipeline = [_base_.load_train_caption, *_base_.train_transforms]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 """
     )

@@ -253,7 +253,7 @@ def test_windows_and_flips_share_the_prompt(tiny_pipeline, tmp_path):
     expected[..., 20:60] /= 2
     depth = torch.stack([sample.pred_depth_map.data for sample in predicted])
     torch.testing.assert_close(depth, expected, rtol=1e-4, atol=1e-4)
-    assert model.backbone.prompt.text_encoder.num_encoded == 2
+    assert len(model.backbone.prompt.text_encoder.cache) == 2
 
 
 def test_real_sample_through_the_pipelines(shared, tmp_path, monkeypatch):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmtadp.converters import CheckpointError, read_checkpoint
+from mmtadp.converters import read_checkpoint
+from mmtadp.utils.tensor_files import TensorFileError
 
 WEIGHTS = {'a.weight': torch.ones(2), 'b.bias': torch.zeros(3)}
 
@@ -45,7 +46,7 @@ WEIGHTS = {'a.weight': torch.ones(2), 'b.bias': torch.zeros(3)}
 def test_wrappers_are_taken_off(tmp_path, content, wrappers, beside):
     torch.save(content, tmp_path / 'x.pth')
     file = read_checkpoint(tmp_path / 'x.pth')
-    assert file.wrappers == wrappers and file.beside == beside
+    assert file.wrappers == wrappers and file.other_entries == beside
     assert file.tensors.keys() == WEIGHTS.keys()
     assert all(torch.equal(file.tensors[key], WEIGHTS[key]) for key in WEIGHTS)
     assert file.meta == content.get('meta', {})
@@ -70,7 +71,7 @@ class Payload:
 def test_code_is_refused_with_its_name(tmp_path, zipped):
     content = dict(state_dict=WEIGHTS, callbacks=Payload(tmp_path / 'executed'))
     torch.save(content, tmp_path / 'x.ckpt', _use_new_zipfile_serialization=zipped)
-    with pytest.raises(CheckpointError, match=r'would import and may run posix.mkdir.*--allow'):
+    with pytest.raises(TensorFileError, match=r'posix.mkdir.*--allow'):
         read_checkpoint(tmp_path / 'x.ckpt')
     assert not (tmp_path / 'executed').exists()
     file = read_checkpoint(tmp_path / 'x.ckpt', allow_pickle=True)
@@ -88,7 +89,7 @@ def test_code_is_refused_with_its_name(tmp_path, zipped):
 )
 def test_no_weights(tmp_path, content, message):
     torch.save(content, tmp_path / 'x.pth')
-    with pytest.raises(CheckpointError, match=message):
+    with pytest.raises(TensorFileError, match=message):
         read_checkpoint(tmp_path / 'x.pth')
 
 
@@ -99,7 +100,7 @@ def test_half_a_file(tmp_path, name):
     else:
         save_file(WEIGHTS, tmp_path / name)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-30])
-    with pytest.raises(CheckpointError, match='complete'):
+    with pytest.raises(TensorFileError, match='complete'):
         read_checkpoint(tmp_path / name)
 
 

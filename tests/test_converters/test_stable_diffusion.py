@@ -19,7 +19,7 @@ from tests.utils.tiny_model import tiny_diffusion_model
 
 @pytest.fixture(scope='module')
 def weights():
-    """The seeded model under CompVis keys."""
+    """Return the seeded model under CompVis keys."""
     return {k: v.contiguous() for k, v in compvis_state_dict(tiny_diffusion_model()).items()}
 
 
@@ -137,7 +137,7 @@ class TestMessages:
 
     def test_other_architecture(self, weights, tmp_path):
         save_file(weights, tmp_path / 'm.safetensors')
-        with pytest.raises(CheckpointError, match='lacks|do not fit the architecture'):
+        with pytest.raises(ValueError, match='lacks|do not fit the architecture'):
             single_file_to_folder(tmp_path / 'm.safetensors', tmp_path / 'f')
 
     def test_stable_diffusion_2(self, tmp_path):

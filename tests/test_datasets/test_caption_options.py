@@ -1,10 +1,8 @@
-import argparse
-
 import pytest
 from mmengine.config import Config
 
-from mmtadp.datasets.caption_options import add_caption_arguments, set_captions
-from mmtadp.utils.launch import UsageError
+from mmtadp.datasets.caption_options import set_captions
+from mmtadp.utils.config_files import UsageError
 from tests.utils.paths import REPOSITORY
 
 TEMPLATE = 'a dark night photo of a {caption}'
@@ -116,11 +114,3 @@ def test_nothing_asked_for():
     before = cfg.pretty_text
     set_captions(cfg, None, None)
     assert cfg.pretty_text == before
-
-
-def test_arguments():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('config')
-    add_caption_arguments(parser)
-    args = parser.parse_args(['a.py', '--captions', 'a.json', 'b.json', '--template', TEMPLATE])
-    assert (args.captions, args.template) == (['a.json', 'b.json'], TEMPLATE)

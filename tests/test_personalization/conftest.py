@@ -1,7 +1,7 @@
 """Tiny runs of textual inversion and DreamBooth."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import pytest
 from PIL import Image
@@ -18,7 +18,7 @@ def photos(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def photo(tmp_path_factory) -> Path:
-    """A folder of one grey image with a dark stripe."""
+    """Return a folder of one grey image with a dark stripe."""
     folder = tmp_path_factory.mktemp('photo')
     image = Image.new('RGB', (64, 64), (200, 180, 60))
     image.paste((10, 10, 40), (20, 0, 40, 64))
@@ -33,7 +33,7 @@ def _personalises(forget_accelerate) -> None:
 
 @pytest.fixture
 def common(tiny_pipeline: Path, photos: Path, tmp_path: Path) -> dict:
-    """Settings of a run of seconds."""
+    """Return settings of a run of seconds."""
     return dict(
         images=str(photos),
         pretrained=str(tiny_pipeline),
@@ -42,19 +42,19 @@ def common(tiny_pipeline: Path, photos: Path, tmp_path: Path) -> dict:
         steps=3,
         cpu=True,
         checkpoint_every=2,
-        validation_pictures=2,
+        validation_images=2,
         sampling_steps=2,
     )
 
 
 @pytest.fixture
 def inversion(common: dict) -> Callable[..., TextualInversionSettings]:
-    """Settings of textual inversion, with some changed."""
+    """Return settings of textual inversion, with some changed."""
     fixed = dict(token='<night>', initializer='night', accumulate=2)
     return lambda **changed: TextualInversionSettings(**{**common, **fixed, **changed})
 
 
 @pytest.fixture
 def booth(common: dict) -> Callable[..., DreamBoothSettings]:
-    """Settings of DreamBooth, with some changed."""
+    """Return settings of DreamBooth, with some changed."""
     return lambda **changed: DreamBoothSettings(**{**common, **changed})

@@ -17,7 +17,7 @@ def test_a_token_fits_its_image(inversion, photo, tiny_pipeline):
 
 
 def test_errors(photo, tiny_pipeline):
-    with pytest.raises(RunError, match="learned_embeds='/no' is no file"):
+    with pytest.raises(RunError, match="learned_embeds='/no' is not a file"):
         compare_prompts(str(photo), [''], str(tiny_pipeline), learned_embeds=['/no'])
     with pytest.raises(RunError, match="unet='/no' does not exist"):
         compare_prompts(str(photo), [''], str(tiny_pipeline), unet='/no')

@@ -74,7 +74,7 @@ def test_continued(booth, tmp_path):
     'changed, message',
     [
         (dict(prompt=' '), '--prompt is empty'),
-        (dict(class_folder='a'), '--class-folder goes with --class-prompt'),
+        (dict(class_folder='a'), '--class-folder needs --class-prompt'),
         (dict(class_prompt='an image', class_images=0), '--class-images is 0'),
     ],
 )

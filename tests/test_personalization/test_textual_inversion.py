@@ -10,7 +10,7 @@ from mmtadp.utils.resumable import RunError, RunFolder
 
 
 def trained(settings):
-    """The concept after its run, and what the run says."""
+    """Return the concept after its run, and the summary of the run."""
     accelerator = make_accelerator(settings)
     concept = TextualInversion(settings, accelerator)
     folder = RunFolder(settings.out, concept.identity(), False)

@@ -2,8 +2,8 @@
 
 import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import mmcv
 import numpy as np
@@ -109,8 +109,10 @@ def run_tool(
         monkeypatch.chdir(tmp_path)
         # Removed again, as the tools set it.
         monkeypatch.setenv('LOCAL_RANK', '0')
-        script = str(repository / 'tools' / f'{name}.py')
-        monkeypatch.setattr(sys, 'argv', [script, *map(str, args)])
-        runpy.run_path(script, run_name='__main__')
+        script = repository / 'tools' / f'{name}.py'
+        # As Python does for a script.
+        monkeypatch.syspath_prepend(script.parent)
+        monkeypatch.setattr(sys, 'argv', [str(script), *map(str, args)])
+        runpy.run_path(str(script), run_name='__main__')
 
     return run

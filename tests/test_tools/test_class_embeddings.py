@@ -19,7 +19,7 @@ def model(tiny_pipeline):
 
 @pytest.fixture
 def refused(run_tool, capsys):
-    """Runs the tool, which fails; returns what it says."""
+    """Run the tool, which fails, and return its message."""
 
     def run(*args) -> str:
         with pytest.raises(SystemExit) as error:

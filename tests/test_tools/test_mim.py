@@ -75,3 +75,24 @@ def test_train_and_test(task, name, write, trained_by, metric, mim, tiny_pipelin
     if trained_by == 'mmdet':
         mim('train', 'mmtadp', 'tiny.py', '--gpus', '0', '--overwrite')
         assert f'{metric}: ' in mim('test', 'mmtadp', *tested)
+
+
+def test_captions_and_template(mim, tiny_pipeline, tmp_path):
+    write_nyu(tmp_path / 'data')
+    folder = tmp_path / 'work'
+    config = tiny_version(Config.fromfile(CONFIGS / 'tadp40_nyu_1e.py'), tiny_pipeline, folder)
+    config.custom_imports = dict(imports=['tests.utils.unformatted_dumps'])
+    config.dump(tmp_path / 'tiny.py')
+    # The config's own caption file is no longer there.
+    (file,) = (tmp_path / 'data' / 'captions').glob('*min=40*')
+    file.rename(tmp_path / 'mine.json')
+    template = 'a wide photo of a {caption}'
+    options = ['--captions', 'mine.json', '--template', template]
+    printed = mim('train', 'mmtadp', 'tiny.py', '--gpus', '0', *options)
+    assert 'Captions (train)' in printed and 'Captions (val)' in printed
+    pipeline = Config.fromfile(folder / 'tiny.py').train_dataloader.dataset.pipeline
+    load, modifier = pipeline[:2]
+    assert (load.ann_file, modifier.template) == ('mine.json', template)
+    (checkpoint,) = set(folder.glob('epoch_*.pth'))
+    tested = ['tiny.py', '--checkpoint', str(checkpoint), '--gpus', '0', *options]
+    assert 'rmse: ' in mim('test', 'mmtadp', *tested)

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import runpy
 import shlex
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from accelerate.state import AcceleratorState
 
+from mmtadp.personalization import DreamBoothSettings, TextualInversionSettings
 from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_captioner import write_photos
 
@@ -15,7 +17,7 @@ TINY = ['--resolution', '32', '--steps', '2', '--cpu']
 
 @pytest.fixture
 def tool(forget_accelerate, monkeypatch, capsys, tiny_pipeline, tmp_path):
-    """Runs a tool on three images; returns exit code, output and errors."""
+    """Run a tool on three images; return exit code, output and errors."""
     photos = write_photos(tmp_path / 'photos', 3)
     monkeypatch.chdir(tmp_path)
 
@@ -24,6 +26,7 @@ def tool(forget_accelerate, monkeypatch, capsys, tiny_pipeline, tmp_path):
         script = str(REPOSITORY / 'tools' / 'personalize' / f'{name}.py')
         arguments = [script, photos, '--pretrained', tiny_pipeline, *args]
         monkeypatch.setattr(sys, 'argv', list(map(str, arguments)))
+        monkeypatch.syspath_prepend(str(Path(script).parent))
         with pytest.raises(SystemExit) as end:
             runpy.run_path(script, run_name='__main__')
         return (end.value.code, *capsys.readouterr())
@@ -73,7 +76,8 @@ def test_what_the_user_can_put_right(tool, tmp_path, name, more, message):
     assert code == 2 and message in errors and not (tmp_path / 'out').exists()
 
 
-def test_the_documentation_names_arguments_that_exist():
+def test_the_documentation_names_arguments_that_exist(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / 'tools' / 'personalize'))
     page = (REPOSITORY / 'docs' / 'personalization.md').read_text()
     commands = re.findall(r'python (tools/personalize/\w+\.py) ([^`]+?[^\\])\n(?! )', page)
     assert len(commands) >= 3
@@ -81,5 +85,27 @@ def test_the_documentation_names_arguments_that_exist():
         parser = runpy.run_path(str(REPOSITORY / script))['make_parser']()
         parser.parse_args(shlex.split(arguments.replace('\\\n', ' ')))
     assert {Path(script).stem for script, _ in commands} == {
-        path.stem for path in (REPOSITORY / 'tools' / 'personalize').glob('*.py')
+        path.stem for path in (REPOSITORY / 'tools' / 'personalize').glob('[a-z]*.py')
     }
+
+
+@pytest.mark.parametrize(
+    ('script', 'settings'),
+    [
+        ('textual_inversion', TextualInversionSettings),
+        ('dreambooth', DreamBoothSettings),
+    ],
+)
+def test_help_names_the_settings_defaults(monkeypatch, script, settings):
+    folder = REPOSITORY / 'tools' / 'personalize'
+    monkeypatch.syspath_prepend(str(folder))
+    parser = runpy.run_path(str(folder / f'{script}.py'))['make_parser']()
+    fields = {field.name: field.default for field in dataclasses.fields(settings)}
+    seen = 0
+    for action in parser._actions:
+        found = re.search(r'\(default: ([\d.e-]+)\b', action.help or '')
+        if found:
+            assert float(found[1]) == fields[action.dest], action.dest
+            seen += 1
+    assert seen >= 14
+    assert set(fields) >= {action.dest for action in parser._actions} - {'help'}

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -13,7 +12,7 @@ from .tiny_model import WIDTH
 
 HEIGHT, IMAGE_WIDTH = 48, 80
 # Class, box (1-based corners) and whether it is difficult.
-Box = Tuple[str, Tuple[int, int, int, int], bool]
+Box = tuple[str, tuple[int, int, int, int], bool]
 
 
 def write_detection(data: Path) -> Path:
@@ -42,7 +41,7 @@ def write_detection(data: Path) -> Path:
     return data
 
 
-def write_voc_layout(root: Path, images: Dict[str, List[Box]], split: str) -> Dict[str, dict]:
+def write_voc_layout(root: Path, images: dict[str, list[Box]], split: str) -> dict[str, dict]:
     """Images of coloured boxes with their annotations, and the list of one split.
 
     Returns:
@@ -72,7 +71,7 @@ def write_token(data: Path, domain: str) -> Path:
     return path
 
 
-def _annotation(stem: str, boxes: List[Box]) -> str:
+def _annotation(stem: str, boxes: list[Box]) -> str:
     objects = ''.join(
         f'<object><name>{name}</name><difficult>{int(difficult)}</difficult><bndbox>'
         f'<xmin>{left}</xmin><ymin>{top}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax>'
@@ -85,6 +84,6 @@ def _annotation(stem: str, boxes: List[Box]) -> str:
     )
 
 
-def _write(data: Path, name: str, captions: Dict[str, dict]) -> None:
+def _write(data: Path, name: str, captions: dict[str, dict]) -> None:
     (data / 'captions').mkdir(exist_ok=True)
     (data / f'captions/{name}.json').write_text(json.dumps(captions))

@@ -1,57 +1,78 @@
-"""Times a backbone's U-Net, and what it costs to form every attention's probabilities.
+"""Time a backbone's U-Net, with and without forming every attention's probabilities.
 
     python tools/analysis_tools/benchmark.py configs/tadp/tadp40_ade20k_80k.py --size 512 512
 
-The published implementation forms the probabilities of all attention layers; mmtadp forms those of
-the layers whose maps are used, and fuses the others. Both variants run in turns in one process,
-with the same random weights, so what counts is their ratio.
+The published implementation forms the probabilities of all attention layers. mmtadp forms those
+of the layers whose maps are used, and fuses the others. Both variants run in turns in one process
+with the same random weights; compare their ratio, not their times.
 """
 
 import argparse
 import statistics
 import time
-from typing import Callable, Dict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-import torch
-from diffusers.models.attention_processor import AttnProcessor
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
-
-import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.models import TADPUNetBackbone
-from mmtadp.models.backbones.recorders import RecordingAttnProcessor
+if TYPE_CHECKING:
+    from mmtadp.models import TADPUNetBackbone
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Time a backbone's U-Net")
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Time a backbone's U-Net.")
     parser.add_argument('config', help='config file')
-    parser.add_argument('--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'))
-    parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument(
+        '--size',
+        nargs=2,
+        type=int,
+        default=(512, 512),
+        metavar=('H', 'W'),
+        help='size of the image',
+    )
+    parser.add_argument('--repeats', type=int, default=3, help='timed rounds (default: 3)')
     parser.add_argument('--device', default='cpu')
-    return parser.parse_args()
+    return parser
 
 
-def explicit_processors(backbone: TADPUNetBackbone) -> Dict:
-    """Processors that form the probabilities in every layer."""
+def explicit_processors(backbone: 'TADPUNetBackbone') -> dict[str, Any]:
+    """Return processors that form the probabilities in every layer."""
+    from diffusers.models.attention_processor import AttnProcessor
+
+    from mmtadp.models.backbones.recorders import RecordingAttnProcessor
+
     return {
         name: processor if isinstance(processor, RecordingAttnProcessor) else AttnProcessor()
         for name, processor in backbone.unet.attn_processors.items()
     }
 
 
-@torch.no_grad()
 def seconds(forward: Callable[[], object], device: str) -> float:
-    """Wall time of one call."""
+    """Return the wall time of one call without gradient, in seconds."""
+    import torch
+
     start = time.perf_counter()
-    forward()
+    with torch.no_grad():
+        forward()
     if torch.device(device).type == 'cuda':
         torch.cuda.synchronize(device)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    args = parse_args()
-    config = Config.fromfile(args.config)
+    """Time what the command line asks for."""
+    parser = make_parser()
+    args = parser.parse_args()
+    # After the arguments, since these imports take seconds.
+    import torch
+    from mmengine.registry import MODELS, init_default_scope
+
+    import mmtadp  # noqa: F401  (registers the backbone)
+    from mmtadp.utils.config_files import UsageError, read_config
+
+    try:
+        config = read_config(args.config)
+    except UsageError as error:
+        parser.error(str(error))
     init_default_scope(config.get('default_scope', 'mmseg'))
     config.model.backbone.pretrained = None
     backbone = MODELS.build(config.model.backbone).to(args.device).eval()

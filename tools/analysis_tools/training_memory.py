@@ -1,47 +1,46 @@
-"""Tells how much memory one training iteration of a config takes, with random weights and data.
+"""Measure the memory of one training iteration of a config, with random weights and data.
 
     python tools/analysis_tools/training_memory.py configs/tadp/tadp40_ade20k_80k_1gpu.py
     python tools/analysis_tools/training_memory.py CONFIG --device cuda --batch-size 2
 
-On a GPU an iteration runs and its peak is measured, optimiser included. On a CPU forward and
-backward run, in the precision of the config's optimiser wrapper, and what they need beside the
-weights is measured as resident memory; AdamW's two moments, eight bytes for each trained
-parameter, are added. Neither counts the CUDA context (about half a gibibyte), and a GPU's kernels
-may need other scratch space than a CPU's.
+On a GPU an iteration runs and its peak is measured, optimizer included. On a CPU the forward and
+backward passes run in the precision of the config's optimizer wrapper, and the resident memory
+that they add to the weights is measured; AdamW's two moments, eight bytes for each trained
+parameter, are added. Neither includes the CUDA context (about half a gibibyte), and a GPU's
+kernels may need other scratch space than a CPU's.
 """
 
 import argparse
 import gc
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Dict, List
+from typing import TYPE_CHECKING, Any
 
-import torch
-from mmengine.config import Config, DictAction
-from mmengine.model.utils import revert_sync_batchnorm
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, init_default_scope
-from mmengine.structures import InstanceData, PixelData
-
-import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.engine.hooks import install_prompt_hooks
-from mmtadp.models import find_backbones
+if TYPE_CHECKING:
+    import torch
+    from mmengine.config import Config
+    from torch import nn
 
 GIB = 2**30
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Memory of one training iteration')
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description='Measure the memory of one training iteration of a config.'
+    )
     parser.add_argument('config', help='config file')
-    parser.add_argument('--batch-size', type=int, help="images; by default the config's")
+    parser.add_argument('--batch-size', type=int, help="number of images (default: the config's)")
     parser.add_argument('--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'))
     parser.add_argument('--device', default='cpu', help='cpu or cuda')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
-    return parser.parse_args()
+    parser.add_argument(
+        '--cfg-options', nargs='+', metavar='KEY=VALUE', help='settings that override the config'
+    )
+    return parser
 
 
-def random_batch(scope: str, batch_size: int, height: int, width: int) -> Dict:
-    """Images in [0, 255] with every kind of ground truth that the heads may ask for.
+def random_batch(scope: str, batch_size: int, height: int, width: int) -> dict[str, Any]:
+    """Return images in [0, 255] with every kind of ground truth that a head may read.
 
     Args:
         scope (str): Default scope of the config, 'mmseg' or 'mmdet'.
@@ -52,12 +51,17 @@ def random_batch(scope: str, batch_size: int, height: int, width: int) -> Dict:
     Returns:
         dict: ``inputs``, a list of N uint8 tensors (3, H, W), and ``data_samples``.
     """
+    import torch
+
     samples = [_random_sample(scope, index, height, width) for index in range(batch_size)]
     images = list(torch.randint(0, 256, (batch_size, 3, height, width), dtype=torch.uint8))
     return dict(inputs=images, data_samples=samples)
 
 
-def _random_sample(scope: str, index: int, height: int, width: int):
+def _random_sample(scope: str, index: int, height: int, width: int) -> Any:
+    import torch
+    from mmengine.structures import InstanceData, PixelData
+
     metainfo = dict(
         caption=f'a photo of room {index}',
         category_id=0,
@@ -83,17 +87,17 @@ def _random_sample(scope: str, index: int, height: int, width: int):
 
 
 def resident() -> int:
-    """Bytes of this process in memory."""
+    """Return the bytes of this process in memory."""
     return _status('VmRSS')
 
 
 def reset_peak() -> None:
-    """Makes :func:`peak` count from now on."""
+    """Make :func:`peak` count from now on."""
     Path('/proc/self/clear_refs').write_text('5')
 
 
 def peak() -> int:
-    """Most bytes in memory since :func:`reset_peak`."""
+    """Return the most bytes in memory since :func:`reset_peak`."""
     return _status('VmHWM')
 
 
@@ -102,8 +106,12 @@ def _status(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f'{name}:'))
 
 
-def losses_of(model, batch: Dict, precision: torch.dtype, device: str) -> torch.Tensor:
-    """The sum of a model's losses on a batch, in a precision."""
+def losses_of(
+    model: 'nn.Module', batch: dict[str, Any], precision: 'torch.dtype', device: str
+) -> 'torch.Tensor':
+    """Return the sum of a model's losses on a batch, in a precision."""
+    import torch
+
     mixed = precision != torch.float32
     with torch.autocast(device, dtype=precision) if mixed else nullcontext():
         data = model.data_preprocessor(batch, training=True)
@@ -111,8 +119,10 @@ def losses_of(model, batch: Dict, precision: torch.dtype, device: str) -> torch.
     return loss
 
 
-def on_cpu(model, batch: Dict, precision: torch.dtype, accumulated: bool) -> List:
-    """Rows of the table: what, bytes."""
+def on_cpu(
+    model: 'nn.Module', batch: dict[str, Any], precision: 'torch.dtype', accumulated: bool
+) -> list[tuple[str, int]]:
+    """Return the rows of the table: name and bytes."""
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
     gc.collect()
@@ -121,16 +131,21 @@ def on_cpu(model, batch: Dict, precision: torch.dtype, accumulated: bool) -> Lis
     # Accumulation keeps the gradients of one iteration through the forward of the next.
     for _ in range(2 if accumulated else 1):
         losses_of(model, batch, precision, 'cpu').backward()
-    beside = peak() - before
+    added = peak() - before
     return [
         ('weights', weights),
-        ('forward and backward, gradients included', beside),
+        ('forward and backward, gradients included', added),
         ('moments of AdamW (computed)', 8 * trained),
     ]
 
 
-def on_cuda(model, batch: Dict, precision: torch.dtype, config: Config) -> List:
-    """Rows of the table: what, bytes."""
+def on_cuda(
+    model: 'nn.Module', batch: dict[str, Any], precision: 'torch.dtype', config: 'Config'
+) -> list[tuple[str, int]]:
+    """Return the rows of the table: name and bytes."""
+    import torch
+    from mmengine.optim import build_optim_wrapper
+
     config.optim_wrapper.type = 'OptimWrapper'
     for key in ('dtype', 'loss_scale'):
         config.optim_wrapper.pop(key, None)
@@ -141,16 +156,30 @@ def on_cuda(model, batch: Dict, precision: torch.dtype, config: Config) -> List:
     # The moments exist after the first step.
     for _ in range(2 * count):
         optim_wrapper.update_params(losses_of(model, batch, precision, 'cuda'))
-    return [('an iteration, optimiser included', torch.cuda.max_memory_allocated())]
+    return [('an iteration, optimizer included', torch.cuda.max_memory_allocated())]
 
 
 def main() -> None:
-    args = parse_args()
-    config = Config.fromfile(args.config)
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+    """Measure what the command line asks for."""
+    parser = make_parser()
+    args = parser.parse_args()
+    # After the arguments, since these imports take seconds.
+    import torch
+    from mmengine.model.utils import revert_sync_batchnorm
+    from mmengine.registry import MODELS, init_default_scope
+
+    from mmtadp.engine.hooks import install_prompt_hooks
+    from mmtadp.models import find_backbones
+    from mmtadp.utils.config_files import UsageError, read_config
+
+    try:
+        config = read_config(args.config, args.cfg_options)
+    except UsageError as error:
+        parser.error(str(error))
     if args.device == 'cpu' and not Path('/proc/self/clear_refs').exists():
-        raise SystemExit('measuring on a CPU reads /proc, which only Linux has: use --device cuda')
+        raise SystemExit(
+            'Measuring on a CPU reads /proc, which only Linux has: use --device cuda.'
+        )
     scope = config.get('default_scope', 'mmseg')
     init_default_scope(scope)
     config.model.backbone.pretrained = None

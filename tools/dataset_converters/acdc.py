@@ -1,20 +1,18 @@
-"""Checks ACDC (Adverse Conditions Dataset with Correspondences) as unpacked.
+"""Check ACDC (Adverse Conditions Dataset with Correspondences) after unpacking.
 
     python tools/dataset_converters/acdc.py data/acdc
     python tools/dataset_converters/acdc.py data/acdc --splits val --convert
 
 The configs read the masks whose pixel values are Cityscapes' training labels, 0 to 18 and 255.
-Where a copy of the set has only the masks of label ids, --convert makes them.
+If a copy of the set has only masks of label ids, --convert makes the others from them.
 """
 
 import argparse
 import io
 from pathlib import Path
-from typing import Dict, List
 
 import numpy as np
-from PIL import Image
-from report import (
+from _report import (
     DatasetError,
     Report,
     add_expected,
@@ -24,6 +22,7 @@ from report import (
     run,
     write_atomically,
 )
+from PIL import Image
 
 CONDITIONS = ('fog', 'night', 'rain', 'snow')
 PUBLISHED = {
@@ -48,7 +47,7 @@ IGNORED = 255
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Check ACDC: for each condition and split the number of images, that each has '
         'a mask of training labels, and that both can be read and have one size.'
@@ -71,7 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--convert',
         action='store_true',
-        help=f'write missing *{TRAIN_IDS} from *{LABEL_IDS}; those that exist are left alone',
+        help=f'write missing *{TRAIN_IDS} from *{LABEL_IDS}; existing ones are not changed',
     )
     add_expected(parser, PUBLISHED)
     return parser
@@ -116,7 +115,7 @@ def convert(source: Path, target: Path) -> None:
     write_atomically(target, content.getvalue())
 
 
-def tree(folder: Path, suffix: str) -> Dict[str, Path]:
+def tree(folder: Path, suffix: str) -> dict[str, Path]:
     """Files below a folder, by their paths in it without the suffix."""
     paths = sorted(folder.glob(f'*/*{suffix}'))
     return {path.relative_to(folder).as_posix().removesuffix(suffix): path for path in paths}
@@ -154,7 +153,7 @@ def check_part(report: Report, root: Path, part: str, make: bool) -> None:
     check_sizes(report, part, [(images[name], masks[name]) for name in images if name in masks])
 
 
-def check_sizes(report: Report, part: str, pairs: List) -> None:
+def check_sizes(report: Report, part: str, pairs: list) -> None:
     """Check that images and masks can be read, and have one size."""
     broken, different = [], []
     for pair in pairs:
@@ -167,7 +166,7 @@ def check_sizes(report: Report, part: str, pairs: List) -> None:
 
 
 def main() -> bool:
-    """Entry point; returns whether all is well."""
+    """Run the tool; return whether no problem was found."""
     parser = make_parser()
     args = parser.parse_args()
     report = Report(f'ACDC in {args.root}', expected_counts(parser, args))

@@ -1,17 +1,17 @@
-"""Checks Watercolor2k and Comic2k as unpacked, which mmdetection has no tool for.
+"""Check Watercolor2k and Comic2k after unpacking; mmdetection has no tool for them.
 
     python tools/dataset_converters/cross_domain_detection.py data/watercolor data/comic
 
-Nothing is written: the sets come in Pascal VOC's layout, which the configs read as it is.
+Nothing is written: the sets come in Pascal VOC's layout, which the configs read directly.
 """
 
 import argparse
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence
 from xml.etree import ElementTree
 
-from report import (
+from _report import (
     Counts,
     Report,
     add_expected,
@@ -33,7 +33,7 @@ UNPACK = (
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Check Watercolor2k or Comic2k: numbers of images, every listed image and its '
         'annotation, the class names, the boxes. Writes nothing.'
@@ -52,11 +52,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def box_problem(box: Optional[ElementTree.Element], width: int, height: int) -> Optional[str]:
-    """What is wrong with a ``bndbox`` of an image: nothing, mostly.
+def box_problem(box: ElementTree.Element | None, width: int, height: int) -> str | None:
+    """Return the problem of a ``bndbox``, or None if there is none.
 
-    VOC counts pixels from 1, and the last one belongs to the box. Boxes that reach out of the
-    image by a little are accepted: mmdetection clips them.
+    VOC counts pixels from 1, and the last one belongs to the box. Boxes that extend
+    slightly beyond the image are accepted: mmdetection clips them.
     """
     try:
         xmin, ymin, xmax, ymax = (int(float(box.findtext(side))) for side in SIDES)
@@ -86,9 +86,9 @@ class Annotations:
         self.classes = classes
         self.objects: Counter = Counter()
         self.empty = 0
-        self.unreadable: List[str] = []
-        self.unknown: List[str] = []
-        self.boxes: List[str] = []
+        self.unreadable: list[str] = []
+        self.unknown: list[str] = []
+        self.boxes: list[str] = []
 
     def read(self, path: Path, width: int, height: int) -> None:
         """Read the annotation of an image of a size."""
@@ -112,7 +112,7 @@ def check_split(
     report: Report,
     root: Path,
     split: str,
-    names: List[str],
+    names: list[str],
     images: Mapping[str, Path],
     xmls: Mapping[str, Path],
     annotations: Annotations,
@@ -166,7 +166,7 @@ def check(root: Path, classes: Sequence[str], expected: Counts) -> bool:
 
 
 def main() -> bool:
-    """Entry point; returns whether all is well."""
+    """Run the tool; return whether no problem was found."""
     parser = make_parser()
     args = parser.parse_args()
     expected = expected_counts(parser, args)

@@ -1,19 +1,19 @@
-"""Renames the keys of an NYU Depth v2 caption file to the names mmsegmentation gives images.
+"""Rename the keys of an NYU Depth v2 caption file to mmsegmentation's image names.
 
     python tools/dataset_converters/nyu_captions.py CAPTIONS.json --root data/nyu
 
 The authors' captions are keyed by paths of the distribution, `/kitchen_0028b/rgb_00045.jpg`, which
-mmsegmentation's nyu.py makes data/nyu/images/train/kitchen_0028b_00045.jpg. The key becomes that
-name without extension. Entries are kept whether or not their image is there.
+mmsegmentation's nyu.py converts to data/nyu/images/train/kitchen_0028b_00045.jpg. The key becomes
+that name without extension. Entries without an image are kept.
 """
 
 import argparse
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Optional, Set
+from typing import Any
 
-from report import (
+from _report import (
     DatasetError,
     Report,
     add_expected,
@@ -24,8 +24,6 @@ from report import (
     stems,
     write_atomically,
 )
-
-from mmtadp.captions.formats import CaptionFileError, read_caption_file
 
 PUBLISHED = {'train': 24231, 'test': 654}
 # A frame of a scene, as distributed and as renamed.
@@ -38,7 +36,7 @@ CONVERT = (
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Rename the keys of an NYU caption file to the stems of the images on disk, '
         'and compare both sides. Keys that are stems already stay as they are.'
@@ -54,8 +52,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def image_stem(key: str) -> Optional[str]:
-    """Name without extension of the image that a key names, or None if it is not NYU's."""
+def image_stem(key: str) -> str | None:
+    """Return the name without extension of a key's image, or None if it is not NYU's."""
     match = DISTRIBUTED.fullmatch(key)
     if match:
         return f'{match["scene"]}_{match["frame"]}'
@@ -63,12 +61,15 @@ def image_stem(key: str) -> Optional[str]:
     return match and match['name']
 
 
-def read_entries(path: Path) -> Dict[str, Any]:
-    """The entries of a caption file by key, as they are but for COCO captions.
+def read_entries(path: Path) -> dict[str, Any]:
+    """Return the entries of a caption file by key; COCO captions become lists.
 
     Raises:
-        DatasetError: If it is no caption file.
+        DatasetError: If it is not a caption file.
     """
+    # Not at the top, so that --help does not wait for this import.
+    from mmtadp.captions.formats import CaptionFileError, read_caption_file
+
     try:
         captions = read_caption_file(str(path))
     except (CaptionFileError, FileNotFoundError) as error:
@@ -79,20 +80,20 @@ def read_entries(path: Path) -> Dict[str, Any]:
     return {key: {'captions': list(texts)} for key, texts in captions.items()}
 
 
-def rename(entries: Dict[str, Any], path: Path, show: int) -> Dict[str, Any]:
-    """Entries by the stems of their images.
+def rename(entries: dict[str, Any], path: Path, show: int) -> dict[str, Any]:
+    """Return the entries by the stems of their images.
 
     Raises:
-        DatasetError: If a key is no frame of NYU, or two entries that differ are of one image.
+        DatasetError: If a key is not a frame of NYU, or two entries of one image differ.
     """
     unknown = [repr(key) for key in entries if image_stem(key) is None]
     if unknown:
         raise DatasetError(
-            f'{path}: {len(unknown):,} of {len(entries):,} keys are no images of NYU, such as '
-            f"'/kitchen_0028b/rgb_00045.jpg' or 'kitchen_0028b_00045': {some(unknown, show)}."
+            f'{path}: {len(unknown):,} of {len(entries):,} keys do not name images of NYU, such '
+            f"as '/kitchen_0028b/rgb_00045.jpg' or 'kitchen_0028b_00045': {some(unknown, show)}."
         )
-    renamed: Dict[str, Any] = {}
-    sources: Dict[str, str] = {}
+    renamed: dict[str, Any] = {}
+    sources: dict[str, str] = {}
     for key, entry in entries.items():
         stem = image_stem(key)
         if renamed.setdefault(stem, entry) != entry:
@@ -104,11 +105,11 @@ def rename(entries: Dict[str, Any], path: Path, show: int) -> Dict[str, Any]:
     return renamed
 
 
-def compare(report: Report, root: Path, keys: Set[str]) -> None:
+def compare(report: Report, root: Path, keys: set[str]) -> None:
     """Compare the keys with the images of both splits.
 
     Raises:
-        DatasetError: If no key is that of an image.
+        DatasetError: If no key belongs to an image.
     """
     unmatched = set(keys)
     for split in PUBLISHED:
@@ -119,13 +120,13 @@ def compare(report: Report, root: Path, keys: Set[str]) -> None:
         report.missing(
             f'images without a caption in {folder}',
             without,
-            "Caption them, or say missing='null' in the config.",
+            "Caption them, or set missing='null' in the config.",
         )
         unmatched -= images.keys()
     if len(unmatched) == len(keys):
         raise DatasetError(
-            f'None of the captions is of an image in {root}, so nothing is written: the first is '
-            f'of {min(keys)}.jpg. Are these captions and images of one dataset?'
+            f'No caption belongs to an image in {root}, so nothing is written: the first belongs '
+            f'to {min(keys)}.jpg. Are these captions and images of one dataset?'
         )
     if unmatched:
         report.note(
@@ -135,7 +136,7 @@ def compare(report: Report, root: Path, keys: Set[str]) -> None:
 
 
 def main() -> bool:
-    """Entry point; returns whether all is well."""
+    """Run the tool; return whether no problem was found."""
     parser = make_parser()
     args = parser.parse_args()
     out = args.out or args.captions
@@ -150,9 +151,9 @@ def main() -> bool:
     else:
         done = out.is_file() and out.read_bytes() == content
     if done:
-        report.note(f'the keys of {out} are right already')
+        report.note(f'the keys of {out} are already right')
     else:
-        # Also where images lack a caption: renaming loses nothing.
+        # Even if images lack a caption: renaming loses nothing.
         write_atomically(out, content)
         report.note(f'wrote {out}')
     return report.conclude()

@@ -1,18 +1,16 @@
-"""Writes the list of Pascal VOC2012's trainaug split from a folder of its masks.
+"""Write the list of Pascal VOC2012's trainaug split from a folder of its masks.
 
     python tools/dataset_converters/voc2012_aug.py data/VOCdevkit/VOC2012
 
 SegmentationClassAug holds the masks of VOC2012 and of the Semantic Boundaries Dataset (SBD)
 together. The ready-made folder comes without a list; mmsegmentation's voc_aug.py makes list and
-folder, but the masks only of SBD, so that some of the list are not there: --complete copies those
-from SegmentationClass.
+folder, but only with the masks of SBD; --complete copies the missing ones from SegmentationClass.
 """
 
 import argparse
 from pathlib import Path
-from typing import Dict, List
 
-from report import (
+from _report import (
     DatasetError,
     Report,
     add_expected,
@@ -40,11 +38,11 @@ GET_MASKS = (
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Write ImageSets/Segmentation/trainaug.txt: all masks of SegmentationClassAug '
-        'but those of val. Numbers, images and masks are checked first; a list that is right '
-        'already is left alone.'
+        'except those of val. Numbers, images and masks are checked first; a list that is already '
+        'right is not changed.'
     )
     parser.add_argument(
         'root',
@@ -61,14 +59,14 @@ def make_parser() -> argparse.ArgumentParser:
         help='copy masks of train.txt that the folder lacks from SegmentationClass',
     )
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace a trainaug.txt of other names'
+        '--overwrite', action='store_true', help='replace a trainaug.txt with other names'
     )
     add_expected(parser, PUBLISHED)
     return parser
 
 
-def complete_masks(root: Path, folder: Path, masks: Dict[str, Path], train: List[str]) -> int:
-    """Copy the masks of ``train`` that are not in ``masks``; returns how many."""
+def complete_masks(root: Path, folder: Path, masks: dict[str, Path], train: list[str]) -> int:
+    """Copy the masks of ``train`` that are not in ``masks``; return their number."""
     copied = 0
     for name in train:
         source = root / 'SegmentationClass' / f'{name}.png'
@@ -79,7 +77,7 @@ def complete_masks(root: Path, folder: Path, masks: Dict[str, Path], train: List
     return copied
 
 
-def check_masks(report: Report, root: Path, folder: Path, masks: Dict[str, Path]) -> None:
+def check_masks(report: Report, root: Path, folder: Path, masks: dict[str, Path]) -> None:
     """Check that the masks can be read as labels."""
     headers = {path.name: image_header(path) for path in masks.values()}
     broken = [name for name, header in headers.items() if header is None]
@@ -88,22 +86,22 @@ def check_masks(report: Report, root: Path, folder: Path, masks: Dict[str, Path]
     report.missing(
         f'colour images instead of 8-bit labels in {folder}',
         colour,
-        'Take the set whose pixel values are classes, 0 to 20 and 255.',
+        'Use the set whose pixel values are classes, 0 to 20 and 255.',
     )
     without = [f'{name}.jpg' for name in masks if not (root / f'JPEGImages/{name}.jpg').is_file()]
     report.missing(f'images missing in {root / "JPEGImages"}', without, GET_VOC)
 
 
-def write_list(report: Report, path: Path, names: List[str], overwrite: bool) -> None:
-    """Write the list, unless one of the same names is there already, in whatever order."""
+def write_list(report: Report, path: Path, names: list[str], overwrite: bool) -> None:
+    """Write the list, unless there is one with the same names in any order."""
     before = path.read_text(encoding='utf-8').split() if path.is_file() else []
     if sorted(before) == names:
-        report.note(f'{path} is right already')
+        report.note(f'{path} is already right')
         return
     if before and not overwrite:
         different = sorted(set(before).symmetric_difference(names)) or ['none, but some repeat']
         report.problem(
-            f'{path} has {len(before):,} names, the masks make {len(names):,}; different: '
+            f'{path} has {len(before):,} names, the masks give {len(names):,}; different: '
             f'{some(different, report.show)}. --overwrite replaces it.'
         )
         return
@@ -112,7 +110,7 @@ def write_list(report: Report, path: Path, names: List[str], overwrite: bool) ->
 
 
 def main() -> bool:
-    """Entry point; returns whether all is well."""
+    """Run the tool; return whether no problem was found."""
     parser = make_parser()
     args = parser.parse_args()
     root, lists = args.root, args.root / LISTS

@@ -1,4 +1,4 @@
-"""Computes the embeddings of class names that a prompt is made of.
+"""Compute the embeddings of class names for a prompt.
 
     python tools/misc/class_embeddings.py configs/tadp/vpd_ls_ade20k_80k.py
     python tools/misc/class_embeddings.py my_dataset.py --out data/my_classes.safetensors
@@ -11,60 +11,52 @@ name's end-of-text embedding (VPD, the paper's Sec. 3); `class_embeddings` are t
 tokens (Eq. 2).
 
 Without --out, average EOS embeddings go to the cache where a training run looks for them
-(`$MMTADP_CACHE`, by default ~/.cache/mmtadp): doing it before saves each process of a distributed
-run the wait. A file of --out goes into a config as `prompt=dict(embeddings=FILE)`, and says what
-it was made of.
+(`$MMTADP_CACHE`, by default ~/.cache/mmtadp): doing so in advance saves each process of a
+distributed run the wait. A config reads a file of --out by `prompt=dict(embeddings=FILE)`; its
+metadata records how it was made.
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
-from mmengine.config import Config, DictAction
-from torch import Tensor
+# The library is imported after the arguments are parsed: --help must not wait for torch.
+AVERAGE_EOS, CLASS_EMBEDDINGS = 'average_eos', 'class_embeddings'
 
-import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.models.diffusion import TextEncoder, load_text_encoder
-from mmtadp.models.prompts.average_eos_cache import (
-    MAX_LENGTH,
-    average_eos,
-    cached_average_eos,
-    cached_file,
-    templates,
-)
-from mmtadp.models.prompts.base import check_class_names
-from mmtadp.models.prompts.class_embeddings import class_embeddings, name_spans
-from mmtadp.models.prompts.embedding_files import (
-    AVERAGE_EOS,
-    CLASS_EMBEDDINGS,
-    KINDS,
-    save_embeddings,
-)
-from mmtadp.utils.config_datasets import dataset_class_names
 
-DEFAULT = 'stable-diffusion-v1-5/stable-diffusion-v1-5'
+class DictAction(argparse.Action):
+    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
+
+    def __call__(self, *args) -> None:
+        """Store the pairs as a dict."""
+        from mmengine.config import DictAction as MMEngineDictAction
+
+        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Embeddings of class names')
     parser.add_argument(
-        'config', nargs='?', help='config whose prompt or, failing that, dataset names classes'
+        'config', nargs='?', help='config; names come from its prompt, or else from its dataset'
     )
     parser.add_argument('--class-names', nargs='+', metavar='NAME', help='instead of a config')
     parser.add_argument(
-        '--class-file', type=Path, metavar='FILE', help='likewise: a text file, a name per line'
+        '--class-file',
+        type=Path,
+        metavar='FILE',
+        help='instead of a config: a text file, a name per line',
     )
     parser.add_argument(
         '--kind',
-        choices=KINDS,
-        help="what to compute (default: what the config's prompt takes, or average_eos)",
+        choices=(AVERAGE_EOS, CLASS_EMBEDDINGS),
+        help="kind of embeddings (default: the kind of the config's prompt, or average_eos)",
     )
     parser.add_argument(
         '--pretrained',
         help='text encoder: hub id, diffusers folder, folder of a CLIP text model, or single file '
-        f"(default: the config's, or {DEFAULT})",
+        "(default: the config's, or Stable Diffusion 1.5)",
     )
     parser.add_argument('--architecture', help='of a single file; see TADPUNetBackbone')
     parser.add_argument('--out', type=Path, metavar='FILE', help='.safetensors file to write')
@@ -73,7 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         '--templates',
         type=Path,
         metavar='FILE',
-        help="in place of CLIP's 80: a text file, one per line with {} for the name",
+        help="replace CLIP's 80 templates: a text file, one per line with {} for the name",
     )
     parser.add_argument(
         '--keep-first-bos',
@@ -84,21 +76,27 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--batch-size', type=int, default=80, help='texts encoded at a time (default: %(default)s)'
     )
-    parser.add_argument('--device', default='cpu', help='where (default: %(default)s)')
+    parser.add_argument('--device', default='cpu', help='device to run on (default: %(default)s)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
     return parser
 
 
-def gather(args: argparse.Namespace) -> Tuple[List[str], Dict[str, Any]]:
-    """Class names, and what is known of the text encoder, the kind and the first token.
+def gather(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
+    """Return class names, and the text encoder, the kind and the treatment of the first token.
 
     Raises:
-        ValueError: If names are given more than once or not at all, or are no names.
+        ValueError: If names are given twice or not at all, or are not valid.
     """
+    from mmengine.config import Config
+
+    from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
+    from mmtadp.models.prompts.base import check_class_names
+    from mmtadp.utils.config_datasets import dataset_class_names
+
     given = [args.config, args.class_names, args.class_file]
     if sum(item is not None for item in given) != 1:
         raise ValueError('give either a config, --class-names or --class-file')
-    found: Dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=DEFAULT)
+    found: dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=DEFAULT_HUB_ID)
     if args.class_names is not None:
         names = args.class_names
     elif args.class_file is not None:
@@ -120,17 +118,19 @@ def gather(args: argparse.Namespace) -> Tuple[List[str], Dict[str, Any]]:
     return check_class_names(names), found
 
 
-def read_lines(path: Path) -> List[str]:
-    """Lines of a text file that are not empty."""
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file that are not empty."""
     return [line for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
 
 
-def read_templates(args: argparse.Namespace) -> List[str]:
-    """Templates, checked.
+def read_templates(args: argparse.Namespace) -> list[str]:
+    """Return the templates.
 
     Raises:
-        ValueError: If one has no place for the name.
+        ValueError: If one does not hold ``{}`` once.
     """
+    from mmtadp.models.prompts.average_eos_cache import templates
+
     sentences = templates() if args.templates is None else read_lines(args.templates)
     bad = [sentence for sentence in sentences if sentence.count('{}') != 1]
     if bad or not sentences:
@@ -141,10 +141,11 @@ def read_templates(args: argparse.Namespace) -> List[str]:
     return sentences
 
 
-def compute(
-    encoder: TextEncoder, names: List[str], found: Dict[str, Any], args: argparse.Namespace
-) -> Tuple[Tensor, Dict[str, str]]:
-    """Embeddings (T, D), and what they were made of."""
+def compute(encoder, names: list[str], found: dict[str, Any], args: argparse.Namespace) -> tuple:
+    """Return embeddings (T, D), and how they were made."""
+    from mmtadp.models.prompts.average_eos_cache import MAX_LENGTH, average_eos
+    from mmtadp.models.prompts.class_embeddings import class_embeddings, name_spans
+
     provenance = dict(text_encoder=str(found['pretrained']))
     if found['kind'] == AVERAGE_EOS:
         sentences = read_templates(args)
@@ -157,10 +158,16 @@ def compute(
 
 
 def run(args: argparse.Namespace) -> str:
-    """Computes and writes; returns what to tell the user."""
+    """Compute and write embeddings; return a line for the user."""
+    from mmtadp.models.diffusion import TextEncoder, load_text_encoder
+    from mmtadp.models.prompts.average_eos_cache import cached_average_eos, cached_file
+    from mmtadp.models.prompts.embedding_files import save_embeddings
+
     names, found = gather(args)
     if args.out is None and (found['kind'] != AVERAGE_EOS or args.templates is not None):
-        raise ValueError('only average EOS embeddings over the usual templates are cached: --out')
+        raise ValueError(
+            'only average EOS embeddings of the default templates are cached: set --out'
+        )
     if args.out is not None and args.out.suffix != '.safetensors':
         raise ValueError(f'--out {args.out} should be a .safetensors file')
     if args.out is not None and args.out.exists() and not args.overwrite:
@@ -177,7 +184,7 @@ def run(args: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """Entry point."""
+    """Compute as the command line asks."""
     parser = make_parser()
     args = parser.parse_args()
     try:

@@ -1,20 +1,18 @@
-"""Writes a Stable Diffusion 1.x file in CompVis layout as a diffusers folder.
+"""Write a Stable Diffusion 1.x file in CompVis layout as a diffusers folder.
 
     python tools/model_converters/compvis2diffusers.py v1-5-pruned-emaonly.safetensors sd15
     python tools/model_converters/compvis2diffusers.py v1-5-pruned.ckpt sd15-ema --ema
 
-Needs no network: the folder has the tokenizer, the scheduler and the configs, so that
+It needs no network: the folder includes the tokenizer, the scheduler and the configs.
 `StableDiffusionPipeline.from_pretrained('sd15')` and `pretrained='sd15'` in a config load it.
 """
 
 import argparse
 from pathlib import Path
 
-from mmtadp.converters import single_file_to_folder
-
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Write a Stable Diffusion 1.x file in CompVis layout as a diffusers folder.'
     )
@@ -28,21 +26,24 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--ema',
         action='store_true',
-        help='take the averaged weights of the U-Net, of a file that holds both',
+        help='take the averaged weights of the U-Net from a file that holds both',
     )
     parser.add_argument(
         '--allow-pickle',
         action='store_true',
-        help='read a file that holds more than tensors, which executes what is in it',
+        help='read a file that holds more than tensors, which executes the code in it',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace the target')
     return parser
 
 
 def main() -> None:
-    """Entry point."""
+    """Convert as the command line asks."""
     parser = make_parser()
     args = parser.parse_args()
+    # After the arguments, since this import takes seconds.
+    from mmtadp.converters import single_file_to_folder
+
     try:
         report = single_file_to_folder(**vars(args))
     except (ValueError, FileNotFoundError) as error:

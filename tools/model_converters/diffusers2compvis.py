@@ -1,4 +1,4 @@
-"""Writes a diffusers folder of Stable Diffusion 1.x as one file in CompVis layout.
+"""Write a diffusers folder of Stable Diffusion 1.x as one file in CompVis layout.
 
     python tools/model_converters/diffusers2compvis.py dreambooth/sks sks.safetensors
 
@@ -8,11 +8,9 @@ The published code of VPD and TADP reads `.ckpt` files only: give the target tha
 import argparse
 from pathlib import Path
 
-from mmtadp.converters import folder_to_single_file
-
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Write a diffusers folder of Stable Diffusion 1.x as one CompVis file.'
     )
@@ -24,9 +22,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Entry point."""
+    """Convert as the command line asks."""
     parser = make_parser()
     args = parser.parse_args()
+    # After the arguments, since this import takes seconds.
+    from mmtadp.converters import folder_to_single_file
+
     try:
         report = folder_to_single_file(**vars(args))
     except (ValueError, FileNotFoundError) as error:

@@ -1,70 +1,75 @@
-"""Converts a checkpoint of the published TADP or VPD code.
+"""Convert a checkpoint of the published TADP or VPD code.
 
     python tools/model_converters/published2mmtadp.py tadp_seg_blipmin40.ckpt \\
         configs/tadp/tadp40_ade20k_80k.py checkpoints/tadp40_ade20k.pth
     python tools/test.py checkpoints/tadp40_ade20k.py checkpoints/tadp40_ade20k.pth
 
-The config is the one of this project for the run that the checkpoint is of. Beside the checkpoint
-a config is written that inherits from it and says what the published run did otherwise, such as
-its normalisation of images. Every tensor of the file is listed as taken or as dropped.
+The config is this project's config of the same run. Next to the checkpoint, a config is written
+that inherits from it and sets what the published run did differently, such as its normalisation of
+images. Every tensor of the file is listed as taken or as dropped.
 """
 
 import argparse
 from pathlib import Path
-from typing import List
 
-from mmengine.config import Config, DictAction
+# The library is imported after the arguments are parsed: --help must not wait for torch.
+# Keys of mmtadp.converters.published.NORMALISATIONS.
+NORMALISATIONS = ('half', 'imagenet')
 
-import mmtadp  # noqa: F401  (so that `mmtadp::` resolves)
-from mmtadp.converters import CheckpointFile, check_free, read_checkpoint
-from mmtadp.converters.published import (
-    NORMALISATIONS,
-    convert_published,
-    extract_learned_tokens,
-    write_conversion,
-)
+
+class DictAction(argparse.Action):
+    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
+
+    def __call__(self, *args) -> None:
+        """Store the pairs as a dict."""
+        from mmengine.config import DictAction as MMEngineDictAction
+
+        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description='Convert a checkpoint of the published TADP or VPD code.'
     )
     parser.add_argument('source', type=Path, help='.ckpt, .pth or .pt file')
     parser.add_argument('config', type=Path, help='config of this project for the same run')
-    parser.add_argument('target', type=Path, help='.pth file to write; its config is beside it')
+    parser.add_argument('target', type=Path, help='.pth file to write; its config is next to it')
     parser.add_argument(
         '--latent-scaling',
         action=argparse.BooleanOptionalAction,
-        help='whether the run scaled latents (--use_scaled_encode in the published code); by '
-        'default what the file shows, or else what the published command does',
+        help='whether the run scaled latents (--use_scaled_encode in the published code); '
+        'default: as in the file, or else as in the published command',
     )
     parser.add_argument(
         '--normalisation',
-        choices=sorted(NORMALISATIONS),
+        choices=NORMALISATIONS,
         help="how the run normalised images: half, to [-1, 1], or imagenet, by ImageNet's mean "
-        'and deviation; by default what the file says, or else as published',
+        'and deviation; default: as in the file, or else as published',
     )
     parser.add_argument(
         '--learned-token',
         nargs='+',
         default=[],
         metavar='NAME',
-        help="what captions call the tokens that textual inversion added, such as '<night>'",
+        help="names of the tokens that textual inversion added, as in captions, such as '<night>'",
     )
-    parser.add_argument('--backbone-only', action='store_true', help='leave the heads behind')
+    parser.add_argument('--backbone-only', action='store_true', help='leave out the heads')
     parser.add_argument(
         '--allow-pickle',
         action='store_true',
-        help='read a file that holds more than tensors, which executes what is in it',
+        help='read a file that holds more than tensors, which executes the code in it',
     )
-    parser.add_argument('--overwrite', action='store_true', help='replace what is there')
+    parser.add_argument('--overwrite', action='store_true', help='replace existing files')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
     return parser
 
 
 def convert(args: argparse.Namespace) -> None:
-    """Converts, writes, and prints what became of each tensor."""
+    """Convert, write, and print the destination of each tensor."""
+    from mmtadp.converters import check_free, read_checkpoint
+    from mmtadp.converters.published import extract_learned_tokens
+
     for path in (args.target, args.target.with_suffix('.py')):
         check_free(path, args.overwrite)
     file = read_checkpoint(args.source, args.allow_pickle)
@@ -79,8 +84,18 @@ def convert(args: argparse.Namespace) -> None:
         raise
 
 
-def convert_file(file: CheckpointFile, tokens: List[Path], args: argparse.Namespace) -> None:
-    """The same, once the file is read and its learned tokens are files."""
+def convert_file(file, tokens: list[Path], args: argparse.Namespace) -> None:
+    """Convert a checkpoint that was read and whose learned tokens are written.
+
+    Args:
+        file (WeightsFile): The checkpoint.
+        tokens (list[Path]): Files of its learned tokens.
+        args (Namespace): The command line.
+    """
+    from mmengine.config import Config
+
+    from mmtadp.converters.published import convert_published, write_conversion
+
     options = dict(args.cfg_options or {})
     if tokens:
         options['model.backbone.prompt.learned_embeds'] = [str(path) for path in tokens]
@@ -96,7 +111,7 @@ def convert_file(file: CheckpointFile, tokens: List[Path], args: argparse.Namesp
 
 
 def main() -> None:
-    """Entry point."""
+    """Convert as the command line asks."""
     parser = make_parser()
     args = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""Says how well prompts fit images: the denoising loss under each.
+"""Compare how well prompts fit images, by the denoising loss under each.
 
     python tools/personalize/denoising_loss.py data/night/held_out --prompts '' 'a night photo' \\
         'a <night> photo' --learned-embeds data/tokens/night/learned_embeds.safetensors
@@ -9,36 +9,44 @@ Images, noise and timesteps are the same for all prompts; differences are to the
 import argparse
 import sys
 
-import torch
-
-from mmtadp.personalization import compare_prompts
-from mmtadp.utils.resumable import RunError
-
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description='Compare the denoising loss under prompts.')
     parser.add_argument('images', help='folder of images that nothing was learned from')
-    parser.add_argument('--prompts', nargs='+', required=True, help="'' is the null text")
+    parser.add_argument('--prompts', nargs='+', required=True, help="prompts; '' is the null text")
     parser.add_argument(
         '--pretrained',
-        default='stable-diffusion-v1-5/stable-diffusion-v1-5',
-        help='hub id, diffusers folder or single file (default: %(default)s)',
+        help='hub id, diffusers folder or single file (default: Stable Diffusion 1.5)',
     )
-    parser.add_argument('--architecture', help='of a single file')
-    parser.add_argument('--unet', help='a U-Net of DreamBooth in place of its own')
+    parser.add_argument('--architecture', help='architecture of a single file')
+    parser.add_argument(
+        '--unet', help="DreamBooth's U-Net, which replaces the one of --pretrained"
+    )
     parser.add_argument('--learned-embeds', nargs='+', default=(), metavar='FILE')
     parser.add_argument('--resolution', type=int, default=512)
-    parser.add_argument('--draws', type=int, default=8, help='of each image (default: 8)')
+    parser.add_argument(
+        '--draws', type=int, default=8, help='noise samples of each image (default: 8)'
+    )
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='default: a GPU if there is one')
     return parser
 
 
 def main() -> int:
-    """Entry point; returns the exit code."""
+    """Compare as the command line asks; return the exit code."""
+    args = make_parser().parse_args()
+    # After the arguments, since these imports take seconds.
+    import torch
+
+    from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
+    from mmtadp.personalization import compare_prompts
+    from mmtadp.utils.resumable import RunError
+
+    args.pretrained = args.pretrained or DEFAULT_HUB_ID
+    args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     try:
-        found = compare_prompts(**vars(make_parser().parse_args()))
+        found = compare_prompts(**vars(args))
     except RunError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

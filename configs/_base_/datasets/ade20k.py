@@ -1,19 +1,7 @@
+_base_ = 'segmentation_meta_keys.py'
 dataset_type = 'ADE20KDataset'
 data_root = 'data/ade/ADEChallengeData2016'
 crop_size = (512, 512)
-# mmseg's defaults and the caption, which the backbone needs of each image.
-meta_keys = (
-    'img_path',
-    'seg_map_path',
-    'ori_shape',
-    'img_shape',
-    'pad_shape',
-    'scale_factor',
-    'flip',
-    'flip_direction',
-    'reduce_zero_label',
-    'caption',
-)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', reduce_zero_label=True),
@@ -21,14 +9,14 @@ train_pipeline = [
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2048, 512), keep_ratio=True),
     # Metrics are computed at the original size, so annotations are loaded after resizing.
     dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 # Multi-scale and flip, at 0.5 to 1.75 times the single-scale test size.
 tta_pipeline = [
@@ -49,7 +37,7 @@ tta_pipeline = [
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),
             ],
             [dict(type='LoadAnnotations', reduce_zero_label=True)],
-            [dict(type='PackSegInputs', meta_keys=meta_keys)],
+            [dict(type='PackSegInputs', meta_keys=_base_.meta_keys)],
         ],
     ),
 ]

@@ -1,4 +1,4 @@
-# BLIP-2 captions of at least 40 new tokens (TADP-40), named as the authors publish them.
+# BLIP-2 captions with at least 40 new tokens (TADP-40), under the authors' file name.
 _base_ = 'ade20k.py'
 caption_files = 'data/captions/ade20k_captions_min=40_max=77.json'
 load_caption = dict(type='mmtadp.CaptionLoadTransform', ann_file=caption_files)

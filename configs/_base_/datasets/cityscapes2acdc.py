@@ -28,26 +28,20 @@ snow = dict(
     data_prefix=dict(img_path='rgb_anon/snow/val', seg_map_path='gt/snow/val'),
 )
 caption_snow = [dict(type='mmtadp.SetDomain', domain='snow'), load_acdc_caption]
-# The null modifier: captions as they are.
-train_template = '{caption}'
-test_template = '{caption}'
-train_modifier = dict(type='mmtadp.DomainModifier', template=train_template)
-test_modifier = dict(type='mmtadp.DomainModifier', template=test_template)
-train_pipeline = [_base_.load_train_caption, train_modifier, *_base_.train_transforms]
-test_pipeline = [test_modifier, *_base_.test_transforms]
-flip_pipeline = [test_modifier, *_base_.tta_transforms]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+# What is tested on, each with the transforms that load its captions.
 targets = [
-    dict(**fog, pipeline=[*caption_fog, *test_pipeline]),
-    dict(**night, pipeline=[*caption_night, *test_pipeline]),
-    dict(**rain, pipeline=[*caption_rain, *test_pipeline]),
-    dict(**snow, pipeline=[*caption_snow, *test_pipeline]),
+    (fog, caption_fog),
+    (night, caption_night),
+    (rain, caption_rain),
+    (snow, caption_snow),
 ]
-val_dataloader = dict(dataset=dict(datasets=targets))
+# The null modifier: captions as they are.
+modifier = dict(type='mmtadp.DomainModifier', template='{caption}')
+train_pipeline = [_base_.load_train_caption, modifier, *_base_.train_transforms]
+test_pipeline = [modifier, *_base_.test_transforms]
+flip_pipeline = [modifier, *_base_.tta_transforms]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+parts = [dict(**target, pipeline=[*caption, *test_pipeline]) for target, caption in targets]
+val_dataloader = dict(dataset=dict(datasets=parts))
 test_dataloader = val_dataloader
-tta_pipeline = [
-    [*caption_fog, *flip_pipeline],
-    [*caption_night, *flip_pipeline],
-    [*caption_rain, *flip_pipeline],
-    [*caption_snow, *flip_pipeline],
-]
+tta_pipeline = [[*caption, *flip_pipeline] for _, caption in targets]

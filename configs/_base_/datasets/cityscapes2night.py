@@ -38,24 +38,19 @@ caption_acdc_night = [
         ann_file='data/captions/acdc_captions_min=0_max=77.json',
     ),
 ]
-# The null modifier: captions as they are.
-train_template = '{caption}'
-test_template = '{caption}'
-train_modifier = dict(type='mmtadp.DomainModifier', template=train_template)
-test_modifier = dict(type='mmtadp.DomainModifier', template=test_template)
-train_pipeline = [_base_.load_train_caption, train_modifier, *_base_.train_transforms]
-test_pipeline = [test_modifier, *_base_.test_transforms]
-flip_pipeline = [test_modifier, *_base_.tta_transforms]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+# What is tested on, each with the transforms that load its captions.
 targets = [
-    dict(**dark_zurich, pipeline=[*caption_dark_zurich, *test_pipeline]),
-    dict(**nighttime_driving, pipeline=[*caption_nighttime_driving, *test_pipeline]),
-    dict(**acdc_night, pipeline=[*caption_acdc_night, *test_pipeline]),
+    (dark_zurich, caption_dark_zurich),
+    (nighttime_driving, caption_nighttime_driving),
+    (acdc_night, caption_acdc_night),
 ]
-val_dataloader = dict(dataset=dict(datasets=targets))
+# The null modifier: captions as they are.
+modifier = dict(type='mmtadp.DomainModifier', template='{caption}')
+train_pipeline = [_base_.load_train_caption, modifier, *_base_.train_transforms]
+test_pipeline = [modifier, *_base_.test_transforms]
+flip_pipeline = [modifier, *_base_.tta_transforms]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+parts = [dict(**target, pipeline=[*caption, *test_pipeline]) for target, caption in targets]
+val_dataloader = dict(dataset=dict(datasets=parts))
 test_dataloader = val_dataloader
-tta_pipeline = [
-    [*caption_dark_zurich, *flip_pipeline],
-    [*caption_nighttime_driving, *flip_pipeline],
-    [*caption_acdc_night, *flip_pipeline],
-]
+tta_pipeline = [[*caption, *flip_pipeline] for _, caption in targets]

@@ -1,23 +1,11 @@
-# What is trained on, and what is done to images of any domain that is tested on.
+# The training data, and the transforms of the target domains' images.
+_base_ = 'segmentation_meta_keys.py'
 dataset_type = 'CityscapesDataset'
 data_root = 'data/cityscapes'
 crop_size = (512, 512)
-# mmseg's defaults, the caption, which the backbone needs of each image, and the domain, for the
-# metric.
-meta_keys = (
-    'img_path',
-    'seg_map_path',
-    'ori_shape',
-    'img_shape',
-    'pad_shape',
-    'scale_factor',
-    'flip',
-    'flip_direction',
-    'reduce_zero_label',
-    'caption',
-    'domain',
-)
-# Of at least 0 new tokens (TADP-0), named as the authors name them.
+# The domain is for the metric.
+meta_keys = (*_base_.meta_keys, 'domain')
+# BLIP-2 captions with at least 0 new tokens (TADP-0), under the authors' file name.
 load_train_caption = dict(
     type='mmtadp.CaptionLoadTransform',
     ann_file='data/captions/cityscapes_captions_min=0_max=77.json',

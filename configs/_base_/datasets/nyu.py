@@ -1,7 +1,7 @@
 dataset_type = 'NYUDataset'
 data_root = 'data/nyu'
 crop_size = (480, 480)
-# Those of depth in mmseg, and the caption; the backbone needs that or the room type.
+# mmseg's for depth, and the caption; the backbone reads the caption or the room type.
 meta_keys = (
     'img_path',
     'depth_map_path',

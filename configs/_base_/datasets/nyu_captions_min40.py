@@ -1,5 +1,5 @@
-# BLIP-2 captions of at least 40 new tokens (TADP-40), under the authors' name, with keys that name
-# images as mmseg's layout does.
+# BLIP-2 captions with at least 40 new tokens (TADP-40), under the authors' file name; the keys
+# are the image names of mmseg's layout.
 _base_ = 'nyu.py'
 caption_files = 'data/captions/nyuv2_captions_min=40_max=77.json'
 load_caption = dict(type='mmtadp.CaptionLoadTransform', ann_file=caption_files)

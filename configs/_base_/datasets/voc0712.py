@@ -57,6 +57,7 @@ voc2012 = dict(
     data_prefix=dict(sub_data_root='VOC2012/'),
     filter_cfg=dict(filter_empty_gt=True),
 )
+train_sets = [voc2007, voc2012]
 train_dataloader = dict(
     batch_size=2,
     num_workers=4,
@@ -67,10 +68,7 @@ train_dataloader = dict(
         type='ConcatDataset',
         # VOCDataset writes its year there, in which the two differ.
         ignore_keys=['dataset_type'],
-        datasets=[
-            dict(pipeline=train_pipeline, **voc2007),
-            dict(pipeline=train_pipeline, **voc2012),
-        ],
+        datasets=[dict(**part, pipeline=train_pipeline) for part in train_sets],
     ),
 )
 val_dataloader = dict(

@@ -1,20 +1,8 @@
 # tools/dataset_converters/voc2012_aug.py writes trainaug.txt.
+_base_ = 'segmentation_meta_keys.py'
 dataset_type = 'PascalVOCDataset'
 data_root = 'data/VOCdevkit/VOC2012'
 crop_size = (512, 512)
-# mmseg's defaults and the caption, which the backbone needs of each image.
-meta_keys = (
-    'img_path',
-    'seg_map_path',
-    'ori_shape',
-    'img_shape',
-    'pad_shape',
-    'scale_factor',
-    'flip',
-    'flip_direction',
-    'reduce_zero_label',
-    'caption',
-)
 # The published code's augmentation. It stretches crops and test images to a square.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -32,7 +20,7 @@ train_pipeline = [
     dict(type='RandomResize', scale=(500, 500), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='Resize', scale=crop_size, keep_ratio=False),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -40,7 +28,7 @@ test_pipeline = [
     # Metrics are computed at the original size (in the published code at 512 x 512), so
     # annotations are loaded after resizing.
     dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 # Multi-scale and flip, at 0.5 to 1.75 times the single-scale test size.
 tta_pipeline = [
@@ -61,12 +49,12 @@ tta_pipeline = [
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),
             ],
             [dict(type='LoadAnnotations')],
-            [dict(type='PackSegInputs', meta_keys=meta_keys)],
+            [dict(type='PackSegInputs', meta_keys=_base_.meta_keys)],
         ],
     ),
 ]
 train_dataloader = dict(
-    # On one GPU; the schedule accumulates four of them.
+    # On one GPU; the schedule accumulates four batches.
     batch_size=2,
     num_workers=4,
     persistent_workers=True,

@@ -1,4 +1,4 @@
-# BLIP-2 captions of at least 20 new tokens (TADP-20), named as the authors publish them.
+# BLIP-2 captions with at least 20 new tokens (TADP-20), under the authors' file name.
 _base_ = 'voc2012.py'
 caption_files = 'data/captions/pascal_captions_min=20_max=77.json'
 load_caption = dict(type='mmtadp.CaptionLoadTransform', ann_file=caption_files)

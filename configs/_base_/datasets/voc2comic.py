@@ -1,7 +1,7 @@
-# Trained on Pascal VOC's 20 classes, tested on Comic2k, which has boxes of 6 of them. Both
-# metrics average over the classes that have ground truth.
+# Trained on Pascal VOC's 20 classes, tested on Comic2k, which has boxes of 6 of these
+# classes. Both metrics average over the classes that have ground truth.
 _base_ = 'voc0712.py'
-# Cleaned of mentions of the style, as the authors publish them.
+# Published without mentions of the style.
 load_target_caption = dict(
     type='mmtadp.CaptionLoadTransform', ann_file='data/captions/comic_captions.json'
 )

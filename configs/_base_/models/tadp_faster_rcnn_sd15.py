@@ -17,7 +17,7 @@ model = dict(
         prompt=dict(type='CaptionPrompt'),
         latent_scaling=True,
     ),
-    # 77 attention maps, one per token, behind the features of strides 16 and 32.
+    # 77 attention maps, one per token, after the features of strides 16 and 32.
     neck=dict(type='FPN', in_channels=[320, 717, 1357, 1280], out_channels=256, num_outs=4),
     rpn_head=dict(
         type='RPNHead',

@@ -1,5 +1,5 @@
 # VPD: average EOS embeddings of all classes, with the text adapter.
-_base_ = ['tadp_fpn_sd15.py', '../class_names/ade20k.py']
+_base_ = ['tadp_fpn_sd15_ade20k.py', '../class_names/ade20k.py']
 model = dict(
     backbone=dict(
         prompt=dict(

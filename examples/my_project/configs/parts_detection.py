@@ -7,7 +7,7 @@ parts = dict(
     data_root='data/parts',
     metainfo=dict(classes=('bolt', 'nut', 'washer')),
 )
-# The prompt: a caption, and how these photographs look.
+# The prompt: a caption in a template that describes these photographs.
 captions = [
     dict(type='mmtadp.CaptionLoadTransform', ann_file='data/parts/captions.json'),
     dict(type='mmtadp.DomainModifier', template='a close-up photo of {caption}'),

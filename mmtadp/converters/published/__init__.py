@@ -2,8 +2,8 @@
 
 from .convert import Conversion, convert_published
 from .layouts import LAYOUTS, Layout, find_layout
-from .learned_tokens import extract_learned_tokens
-from .settings import NORMALISATIONS, Settings
+from .settings import NORMALISATIONS, PublishedSettings
+from .token_extraction import extract_learned_tokens
 from .write import write_conversion
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     'NORMALISATIONS',
     'Conversion',
     'Layout',
-    'Settings',
+    'PublishedSettings',
     'convert_published',
     'extract_learned_tokens',
     'find_layout',

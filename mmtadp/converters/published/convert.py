@@ -1,7 +1,8 @@
-"""A published checkpoint as one of ours."""
+"""Convert a published checkpoint to mmtadp's layout."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -17,15 +18,17 @@ from mmtadp.models import (
 )
 from mmtadp.models.checks import META_KEY, find_backbones
 from mmtadp.models.diffusion import load_diffusion_model
+from mmtadp.models.diffusion.compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
+from mmtadp.models.diffusion.state_dicts import check_shapes
 from mmtadp.registry import PROMPTS
+from mmtadp.utils.tensor_files import WeightsFile
 
-from ..checkpoint_file import CheckpointError, CheckpointFile
-from ..compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
-from ..ledger import Ledger, Report
+from ..checkpoint_file import CheckpointError
 from ..stable_diffusion import SCHEDULE_BUFFERS
+from ..tensor_tracker import Report, TensorTracker
 from .layouts import Layout, find_layout
 from .overrides import model_overrides
-from .settings import Settings, find_settings
+from .settings import PublishedSettings, find_settings
 
 _ADVICE = 'Is it a checkpoint of this config: the same prompt, text adapter, classes and sizes?'
 
@@ -36,64 +39,65 @@ class Conversion:
 
     Attributes:
         checkpoint (Dict[str, Any]): ``state_dict`` and ``meta``, as mmengine saves them.
-        overrides (Dict[str, Any]): What the config must say beside what it says.
-        config (Config): The config with that.
-        layout (Layout): Which published model it was.
-        settings (Settings): What it was trained with.
-        report (Report): What became of each tensor.
+        overrides (Dict[str, Any]): Settings that the config needs in addition.
+        config (Config): The config with these settings.
+        layout (Layout): The layout of the published model.
+        settings (PublishedSettings): The settings that it was trained with.
+        report (Report): The destination of each tensor.
     """
 
-    checkpoint: Dict[str, Any]
-    overrides: Dict[str, Any]
+    checkpoint: dict[str, Any]
+    overrides: dict[str, Any]
     config: Config
     layout: Layout
-    settings: Settings
+    settings: PublishedSettings
     report: Report
 
 
 def convert_published(
-    file: CheckpointFile,
+    file: WeightsFile,
     config: Config,
-    latent_scaling: Optional[bool] = None,
-    normalisation: Optional[str] = None,
+    latent_scaling: bool | None = None,
+    normalisation: str | None = None,
     backbone_only: bool = False,
 ) -> Conversion:
-    """Converts a checkpoint of the published TADP or VPD code.
+    """Convert a checkpoint of the published TADP or VPD code.
 
     Args:
-        file (CheckpointFile): The checkpoint.
-        config (Config): The config of this project for the run that it is of. It is not changed.
-        latent_scaling (bool, optional): Whether the run scaled latents, if you know better.
+        file (WeightsFile): The checkpoint.
+        config (Config): This project's config of the same run. It is not changed.
+        latent_scaling (bool, optional): Whether the run scaled latents; overrides the file.
         normalisation (str, optional): How it normalised images, a key of
-            :data:`NORMALISATIONS`, likewise.
-        backbone_only (bool): Leave the heads behind.
+            :data:`NORMALISATIONS`; overrides the file.
+        backbone_only (bool): Leave out the heads.
 
     Returns:
         Conversion: The checkpoint and its config.
 
     Raises:
-        CheckpointError: If it is no published checkpoint, or not of this config.
+        ValueError: If it is not a published checkpoint, or belongs to another config; mostly a
+            :class:`.CheckpointError`.
     """
-    ledger = Ledger(file, _ADVICE)
-    layout = find_layout(ledger, backbone_only)
-    settings = find_settings(layout, ledger, file.meta, latent_scaling, normalisation)
-    overrides = model_overrides(layout, ledger, settings, config.model, backbone_only)
+    tracker = TensorTracker(file, _ADVICE)
+    layout = find_layout(tracker, backbone_only)
+    settings = find_settings(layout, tracker, file.meta, latent_scaling, normalisation)
+    overrides = model_overrides(layout, tracker, settings, config.model, backbone_only)
     config = Config(config.to_dict())
     config.merge_from_dict(dict(model=overrides))
 
     model = _build(config)
     ((name, backbone),) = find_backbones(model).items()
-    _check_prompt(layout, ledger, backbone.prompt)
-    state = _take_backbone(layout, ledger, f'{name}.', backbone)
+    _check_prompt(layout, tracker, backbone.prompt)
+    state = _take_backbone(layout, tracker, f'{name}.', backbone)
     if isinstance(backbone.prompt, FixedPrompt) and f'{name}.prompt.embeddings' not in state:
-        state[f'{name}.prompt.embeddings'] = _compute_embeddings(ledger, config.model.backbone)
+        state[f'{name}.prompt.embeddings'] = _compute_embeddings(tracker, config.model.backbone)
     own = model.state_dict()
     if not backbone_only:
         heads = {k: v for k, v in own.items() if k.startswith(layout.head_parts)}
-        state.update(layout.head(ledger, heads))
-    _drop_the_rest(layout, ledger, backbone.prompt, backbone_only)
-    report = ledger.close()
-    _check_shapes(ledger, state, own, f'{name}.' if backbone_only else '')
+        state.update(layout.head(tracker, heads))
+    _drop_the_rest(layout, tracker, backbone.prompt, backbone_only)
+    report = tracker.close()
+    _check_shapes(tracker, state, own, f'{name}.' if backbone_only else '')
 
     meta = {META_KEY: [backbone.prompt.describe()], 'converted_from': file.path.name}
     if 'CLASSES' in file.meta:
@@ -108,92 +112,96 @@ def convert_published(
 
 def _build(config: Config) -> nn.Module:
     init_default_scope(config.get('default_scope', 'mmseg'))
-    # On the meta device tensors have shapes only: no memory, no weights to be found.
+    # On the meta device tensors have shapes only: no memory, no weights are read.
     with torch.device('meta'), no_pretrained_weights():
         return MODELS.build(config.model)
 
 
-def _check_prompt(layout: Layout, ledger: Ledger, prompt: nn.Module) -> None:
-    if isinstance(prompt, CaptionPrompt) and not ledger.any_with(layout.text):
+def _check_prompt(layout: Layout, tracker: TensorTracker, prompt: nn.Module) -> None:
+    if isinstance(prompt, CaptionPrompt) and not tracker.any_with(layout.text):
         raise CheckpointError(
-            f'{ledger.path} has no text encoder ({layout.text}*): it was not trained with '
+            f'{tracker.path} has no text encoder ({layout.text}*): it was not trained with '
             'captions. Take a config whose prompt is the one it was trained with, such as '
             "AverageEOSPrompt (configs/tadp/vpd_*.py) for VPD's class embeddings."
         )
     if not layout.adapter_is_used:
         return
-    has_adapter = ledger.any_with(layout.adapter)
+    has_adapter = tracker.any_with(layout.adapter)
     if has_adapter != (prompt.text_adapter is not None):
         one, other = ('a', 'no') if has_adapter else ('no', 'a')
         argument = 'dict()' if has_adapter else 'None'
         raise CheckpointError(
-            f'{ledger.path} has {one} text adapter ({layout.adapter}*) and the config has '
+            f'{tracker.path} has {one} text adapter ({layout.adapter}*) and the config has '
             f'{other}: set model.backbone.prompt.text_adapter={argument}.'
         )
 
 
 def _take_backbone(
-    layout: Layout, ledger: Ledger, prefix: str, backbone: nn.Module
-) -> Dict[str, Tensor]:
+    layout: Layout, tracker: TensorTracker, prefix: str, backbone: nn.Module
+) -> dict[str, Tensor]:
     own = backbone.state_dict()
 
-    def below(part: str) -> List[str]:
+    def below(part: str) -> list[str]:
         return [key[len(part) :] for key in own if key.startswith(part)]
 
-    places = [
+    key_maps = [
         ('U-Net', 'unet.', layout.unet, unet_keys(below('unet.'))),
-        ("autoencoder's encoder", 'vae.', layout.vae(ledger), vae_keys(below('vae.'))),
-        *_prompt_places(layout, ledger, backbone.prompt, below),
+        ("autoencoder's encoder", 'vae.', layout.vae(tracker), vae_keys(below('vae.'))),
+        *_prompt_key_maps(layout, tracker, backbone.prompt, below),
     ]
     state = {}
-    for what, part, source, names in places:
+    for what, part, source, names in key_maps:
         for key, name in names.items():
             target = part + key
-            tensor = ledger.take(source + name, what, prefix + target)
+            tensor = tracker.take(source + name, what, prefix + target)
             if tensor is not None:
                 state[prefix + target] = fit_pointwise(tensor, own[target].ndim)
     return state
 
 
-def _prompt_places(layout: Layout, ledger: Ledger, prompt: nn.Module, below) -> Sequence[tuple]:
+def _prompt_key_maps(
+    layout: Layout, tracker: TensorTracker, prompt: nn.Module, below
+) -> Sequence[tuple]:
     text = 'prompt.text_encoder.model.'
     names = text_keys(below(text))
-    if names and not ledger.any_with(f'{layout.text}text_model.'):
+    if names and not tracker.any_with(f'{layout.text}text_model.'):
         names = {key: key for key in names}  # as transformers >= 5.6 names them
-    places = [('text encoder', text, layout.text, names)]
+    key_maps = [('text encoder', text, layout.text, names)]
     if prompt.text_adapter is not None:
         adapter = 'prompt.text_adapter.'
         layers = {f'mlp.{key}': key for key in below(f'{adapter}mlp.')}
-        places.append(('text adapter', adapter, layout.adapter, layers))
-        places.append(('text adapter', adapter, layout.root, dict(gamma='gamma')))
+        key_maps.append(('text adapter', adapter, layout.adapter, layers))
+        key_maps.append(('text adapter', adapter, layout.root, dict(gamma='gamma')))
     if isinstance(prompt, (AverageEOSPrompt, CategoryEOSPrompt)):
         names = dict(embeddings='class_embeddings')
-        places.append(('class embeddings', 'prompt.', layout.root, names))
-    return places
+        key_maps.append(('class embeddings', 'prompt.', layout.root, names))
+    return key_maps
 
 
-def _compute_embeddings(ledger: Ledger, backbone: Config) -> Tensor:
-    """A fixed prompt that is not in the checkpoint, from the frozen text encoder."""
+def _compute_embeddings(tracker: TensorTracker, backbone: Config) -> Tensor:
+    """Compute a fixed prompt that is not in the checkpoint by the frozen text encoder."""
     arguments = {key: backbone[key] for key in ('pretrained', 'architecture') if key in backbone}
     model = load_diffusion_model(**arguments)
     prompt = PROMPTS.build(
         dict(_scope_='mmtadp', **backbone.prompt), default_args=dict(model=model)
     )
-    ledger.report.notes.append(
+    tracker.report.notes.append(
         f'backbone.prompt.embeddings: not in the file, computed by the text encoder of '
         f'{arguments.get("pretrained")}'
     )
     return prompt.embeddings
 
 
-def _drop_the_rest(layout: Layout, ledger: Ledger, prompt: nn.Module, backbone_only: bool) -> None:
-    for copies, of in layout.copies.items():
-        ledger.drop_copies(copies, of)
+def _drop_the_rest(
+    layout: Layout, tracker: TensorTracker, prompt: nn.Module, backbone_only: bool
+) -> None:
+    for copies, originals in layout.copies.items():
+        tracker.drop_copies(copies, originals)
     for prefix, reason in layout.unused.items():
-        ledger.drop(reason, lambda key, prefix=prefix: key.startswith(prefix))
+        tracker.drop(reason, lambda key, prefix=prefix: key.startswith(prefix))
     if backbone_only:
-        ledger.drop('head, as asked for', lambda key: key.startswith(layout.head_sources))
-    vae = layout.vae(ledger)
+        tracker.drop('head, as asked for', lambda key: key.startswith(layout.head_sources))
+    vae = layout.vae(tracker)
     rules = {
         'output layers of the U-Net, which has no noise to predict': (f'{layout.unet}out.',),
         'decoding half of the autoencoder': (f'{vae}decoder.', f'{vae}post_quant_conv.'),
@@ -205,35 +213,29 @@ def _drop_the_rest(layout: Layout, ledger: Ledger, prompt: nn.Module, backbone_o
     if not isinstance(prompt, CaptionPrompt):
         rules['text encoder, not used by this prompt'] = (layout.text,)
     for reason, prefixes in rules.items():
-        ledger.drop(reason, lambda key, prefixes=prefixes: key.startswith(prefixes))
+        tracker.drop(reason, lambda key, prefixes=prefixes: key.startswith(prefixes))
     schedule = {f'{layout.root}sd_model.{name}' for name in SCHEDULE_BUFFERS}
-    ledger.drop('noise schedule', schedule.__contains__)
-    ledger.drop(
+    tracker.drop('noise schedule', schedule.__contains__)
+    tracker.drop(
         'positions, which transformers counts itself',
         lambda key: key.endswith('embeddings.position_ids'),
     )
 
 
 def _check_shapes(
-    ledger: Ledger, state: Dict[str, Optional[Tensor]], own: Dict[str, Tensor], prefix: str
+    tracker: TensorTracker, state: dict[str, Tensor | None], own: dict[str, Tensor], prefix: str
 ) -> None:
     missing = [key for key in own if key.startswith(prefix) and key not in state]
     if missing:
         raise CheckpointError(
-            f'{ledger.path}: nothing in the published models becomes {len(missing)} tensors of '
+            f'{tracker.path}: nothing in the published models becomes {len(missing)} tensors of '
             f"this config's model, e.g. '{missing[0]}'. {_ADVICE}"
         )
-    wrong = [key for key in state if state[key].shape != own[key].shape]
-    if wrong:
-        key = wrong[0]
-        if key.endswith('token_embedding.weight'):
+    for key in state:
+        if key.endswith('token_embedding.weight') and state[key].shape != own[key].shape:
             raise CheckpointError(
-                f'{ledger.path}: the text encoder has {len(state[key])} tokens, the model of this '
-                f'config {len(own[key])}. What is more are learned ones: say with --learned-token '
-                "what captions call them, such as '<night>'."
+                f'{tracker.path}: the text encoder has {len(state[key])} tokens, the model of '
+                f'this config has {len(own[key])}. The additional ones are learned tokens: give '
+                "the names that captions use for them, such as '<night>', by --learned-token."
             )
-        raise CheckpointError(
-            f"{ledger.path}: {len(wrong)} tensors do not fit the config's model, e.g. '{key}' is "
-            f'{tuple(state[key].shape)} in the file and {tuple(own[key].shape)} in the model. '
-            f'{_ADVICE}'
-        )
+    check_shapes(str(tracker.path), "config's model", own, state, _ADVICE)

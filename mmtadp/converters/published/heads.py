@@ -1,31 +1,32 @@
-"""Heads of the published code as stock heads of mmseg and mmdet.
+"""Convert heads of the published code to stock heads of mmseg and mmdet.
 
-A converter takes what it needs from the ledger and returns it under the keys of our model. Beside
-it is what ``model`` must say in a config for the stock head to compute the same.
+A converter takes tensors from the tracker and returns them under the keys of our model. Next to it
+are the settings of ``model`` with which the stock head computes the same.
 """
 
 import re
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..ledger import Ledger
+from ..tensor_tracker import TensorTracker
 
-# Given the ledger and the keys and shapes of the model's heads.
-HeadConverter = Callable[[Ledger, Dict[str, Tensor]], Dict[str, Optional[Tensor]]]
-# Given the ledger.
-HeadSettings = Callable[[Ledger], Dict[str, Any]]
+# Takes the tracker, and the keys and shapes of the model's heads.
+HeadConverter = Callable[[TensorTracker, dict[str, Tensor]], dict[str, Tensor | None]]
+# Takes the tracker.
+HeadSettings = Callable[[TensorTracker], dict[str, Any]]
 
 
-def no_settings(ledger: Ledger) -> Dict[str, Any]:
-    """For heads that the configs of this project have as they were published."""
+def no_settings(tracker: TensorTracker) -> dict[str, Any]:
+    """Return no settings, for heads that this project's configs define as published."""
     return {}
 
 
-def mmseg_head(ledger: Ledger, own: Dict[str, Tensor]) -> Dict[str, Optional[Tensor]]:
-    """FPN and FPNHead of mmseg 0.x, which have the same names in mmseg 1.x."""
-    return {key: ledger.take(key, key.split('.')[0], key) for key in own}
+def mmseg_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """Convert FPN and FPNHead of mmseg 0.x, which have the same names in mmseg 1.x."""
+    return {key: tracker.take(key, key.split('.')[0], key) for key in own}
 
 
 # VPD's depth head to mmseg's VPDDepthHead.
@@ -38,14 +39,14 @@ _DEPTH = {
 }
 
 
-def vpd_depth_head(ledger: Ledger, own: Dict[str, Tensor]) -> Dict[str, Optional[Tensor]]:
-    """VPD's depth head, of which mmseg's ``VPDDepthHead`` is a port."""
+def vpd_depth_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """Convert VPD's depth head, of which mmseg's ``VPDDepthHead`` is a port."""
     state = {}
     for key in own:
         name = key.removeprefix('decode_head.')
         prefix = next(prefix for prefix in _DEPTH if name.startswith(prefix))
         source = _DEPTH[prefix] + name[len(prefix) :]
-        state[key] = ledger.take(source, 'decode_head', key)
+        state[key] = tracker.take(source, 'decode_head', key)
     return state
 
 
@@ -53,11 +54,11 @@ _SMP_LEVELS = 4
 _SMP_LAYER = re.compile(r'decode_head\.scale_heads\.(\d)\.(\d)\.(conv|gn)\.(weight|bias)')
 
 
-def smp_fpn_head(ledger: Ledger, own: Dict[str, Tensor]) -> Dict[str, Optional[Tensor]]:
-    """The FPN decoder of segmentation_models_pytorch as mmseg's FPN and FPNHead.
+def smp_fpn_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """Convert the FPN decoder of segmentation_models_pytorch to mmseg's FPN and FPNHead.
 
-    The two are the same but for the 3x3 convolutions of mmseg's FPN, which smp's lacks: theirs get
-    a kernel that leaves its input as it is.
+    They differ only in the 3x3 convolutions of mmseg's FPN, which smp's FPN lacks: these get a
+    kernel that returns its input.
     """
     state = {}
     decoder = 'decode_head.decoder'
@@ -70,17 +71,17 @@ def smp_fpn_head(ledger: Ledger, own: Dict[str, Tensor]) -> Dict[str, Optional[T
             continue
         if key.startswith('neck.lateral_convs.'):
             source = _smp_lateral(int(key.split('.')[2]), parameter)
-            state[key] = ledger.take(source, 'neck', key)
+            state[key] = tracker.take(source, 'neck', key)
             continue
         layer = _SMP_LAYER.fullmatch(key)
         if layer:
-            # smp begins with the lowest resolution. Behind each convolution mmseg upsamples.
+            # smp begins with the lowest resolution. After each convolution mmseg upsamples.
             level, place = _SMP_LEVELS - 1 - int(layer[1]), int(layer[2]) // 2
             kind = dict(conv=0, gn=1)[layer[3]]
             source = f'{decoder}.seg_blocks.{level}.block.{place}.block.{kind}.{parameter}'
         else:
             source = key.replace('decode_head.conv_seg', 'decode_head.segmentation_head.0')
-        state[key] = ledger.take(source, 'decode_head', key)
+        state[key] = tracker.take(source, 'decode_head', key)
     return state
 
 
@@ -90,11 +91,11 @@ def _smp_lateral(level: int, parameter: str) -> str:
     return f'decode_head.decoder.p{level + 2}{skip}.{parameter}'
 
 
-def smp_fpn_settings(ledger: Ledger) -> Dict[str, Any]:
-    """Sizes as in the checkpoint, the rest as in smp and the published code."""
-    first = ledger.tensors['decode_head.decoder.seg_blocks.0.block.0.block.0.weight']
+def smp_fpn_settings(tracker: TensorTracker) -> dict[str, Any]:
+    """Return sizes as in the checkpoint, the rest as in smp and the published code."""
+    first = tracker.tensors['decode_head.decoder.seg_blocks.0.block.0.block.0.weight']
     channels, pyramid = first.shape[:2]
-    laterals = [ledger.tensors.get(_smp_lateral(level, 'weight')) for level in range(_SMP_LEVELS)]
+    laterals = [tracker.tensors.get(_smp_lateral(level, 'weight')) for level in range(_SMP_LEVELS)]
     neck = dict(out_channels=pyramid)
     if all(lateral is not None for lateral in laterals):
         neck.update(in_channels=[lateral.shape[1] for lateral in laterals])
@@ -117,26 +118,26 @@ def _identity_kernel(like: Tensor) -> Tensor:
     return kernel
 
 
-def torchvision_head(ledger: Ledger, own: Dict[str, Tensor]) -> Dict[str, Optional[Tensor]]:
-    """FPN and Faster R-CNN of torchvision as those of mmdet.
+def torchvision_head(tracker: TensorTracker, own: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """Convert FPN and Faster R-CNN of torchvision to those of mmdet.
 
     mmdet has the background last, torchvision first; and mmdet has no box deltas for it.
     """
     state = {}
     for key in own:
         part = key.split('.')[0]
-        tensor = ledger.take(_torchvision_key(ledger, key), part, key)
+        tensor = tracker.take(_torchvision_key(tracker, key), part, key)
         if tensor is not None and '.fc_cls.' in key:
             tensor = torch.cat([tensor[1:], tensor[:1]])
         elif tensor is not None and '.fc_reg.' in key:
             tensor = tensor[4:]
-            ledger.report.notes.append(f"{key}: without the background's 4 rows, never used")
+            tracker.report.notes.append(f"{key}: without the background's 4 rows, never used")
         state[key] = tensor
     return state
 
 
-def torchvision_settings(ledger: Ledger) -> Dict[str, Any]:
-    """Anchors rounded to pixels, and regions that are not moved by half a pixel."""
+def torchvision_settings(tracker: TensorTracker) -> dict[str, Any]:
+    """Return settings with rounded anchors, and regions that are not moved by half a pixel."""
     return dict(
         rpn_head=dict(anchor_generator=dict(type='mmtadp.RoundedAnchorGenerator')),
         roi_head=dict(bbox_roi_extractor=dict(roi_layer=dict(aligned=False))),
@@ -157,15 +158,15 @@ _TORCHVISION = {
 }
 
 
-def _torchvision_key(ledger: Ledger, key: str) -> str:
+def _torchvision_key(tracker: TensorTracker, key: str) -> str:
     module, parameter = key.rsplit('.', 1)
     names: Iterable[str] = [key]
     for pattern, sources in _TORCHVISION.items():
         match = re.fullmatch(pattern, module)
         if match:
             names = [f'{match.expand(source)}.{parameter}' for source in sources]
-    return _first_there(ledger, list(names))
+    return _first_there(tracker, list(names))
 
 
-def _first_there(ledger: Ledger, names: List[str]) -> str:
-    return next((name for name in names if name in ledger), names[0])
+def _first_there(tracker: TensorTracker, names: list[str]) -> str:
+    return next((name for name in names if name in tracker), names[0])

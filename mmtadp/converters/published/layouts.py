@@ -1,10 +1,9 @@
-"""How the published code lays out the tensors of its models."""
+"""Layouts of the published models' tensors."""
 
 from dataclasses import dataclass, field
-from typing import Dict, Tuple
 
 from ..checkpoint_file import CheckpointError
-from ..ledger import Ledger
+from ..tensor_tracker import TensorTracker
 from .heads import (
     HeadConverter,
     HeadSettings,
@@ -27,7 +26,7 @@ class Layout:
         marker (str): A prefix that only this layout has.
         unet (str): Prefix of the U-Net's tensors.
         root (str): Prefix of what else is not a head.
-        normalisation (str): How the published code normalises images, unless the file says.
+        normalisation (str): How the published code normalises images, unless the file shows it.
         head (HeadConverter): What turns its heads into stock ones.
         head_settings (HeadSettings): What a config must say of them.
         head_parts (Tuple[str, ...]): Prefixes of the heads in our model.
@@ -43,15 +42,15 @@ class Layout:
     marker: str
     unet: str
     head: HeadConverter
-    head_parts: Tuple[str, ...]
-    head_sources: Tuple[str, ...]
+    head_parts: tuple[str, ...]
+    head_sources: tuple[str, ...]
     head_settings: HeadSettings = no_settings
     root: str = ''
     normalisation: str = 'half'
     adapter_is_used: bool = True
     scaling_shows: bool = True
-    copies: Dict[str, str] = field(default_factory=dict)
-    unused: Dict[str, str] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
+    unused: dict[str, str] = field(default_factory=dict)
 
     @property
     def unscaled_vae(self) -> str:
@@ -73,9 +72,9 @@ class Layout:
         """Prefix of the text adapter's layers."""
         return f'{self.root}text_adapter.fc.'
 
-    def vae(self, ledger: Ledger) -> str:
+    def vae(self, tracker: TensorTracker) -> str:
         """Prefix of the autoencoder in a checkpoint."""
-        return self.unscaled_vae if ledger.any_with(self.unscaled_vae) else self.scaled_vae
+        return self.unscaled_vae if tracker.any_with(self.unscaled_vae) else self.scaled_vae
 
 
 _DEPTH_UNET = 'encoder.unet.unet.diffusion_model.'
@@ -147,11 +146,11 @@ _OTHERS = {
 }
 
 
-def find_layout(ledger: Ledger, backbone_only: bool = False) -> Layout:
+def find_layout(tracker: TensorTracker, backbone_only: bool = False) -> Layout:
     """Tells which of the published models a checkpoint is of.
 
     Args:
-        ledger (Ledger): Its tensors.
+        tracker (TensorTracker): Its tensors.
         backbone_only (bool): Its heads do not matter.
 
     Returns:
@@ -161,17 +160,17 @@ def find_layout(ledger: Ledger, backbone_only: bool = False) -> Layout:
         CheckpointError: If it is of none.
     """
     for layout in LAYOUTS:
-        if ledger.any_with(layout.marker):
+        if tracker.any_with(layout.marker):
             return layout
     for layout in LAYOUTS if backbone_only else ():
-        if ledger.any_with(layout.unet):
+        if tracker.any_with(layout.unet):
             return layout
     for prefix, what in _OTHERS.items():
-        if ledger.any_with(prefix):
-            raise CheckpointError(f'{ledger.path} {what}.')
-    example = next(iter(ledger.tensors))
+        if tracker.any_with(prefix):
+            raise CheckpointError(f'{tracker.path} {what}.')
+    example = next(iter(tracker.tensors))
     known = '; '.join(f'{layout.name}: {layout.marker}*' for layout in LAYOUTS)
     raise CheckpointError(
-        f'{ledger.path} is none of the published models: it has {len(ledger.tensors)} tensors, '
+        f'{tracker.path} is none of the published models: it has {len(tracker.tensors)} tensors, '
         f"such as '{example}', and none of what tells them ({known})."
     )

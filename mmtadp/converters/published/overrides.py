@@ -1,49 +1,49 @@
-"""From settings to what a config must say."""
+"""Derive config overrides from the settings of a published run."""
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mmengine.config import Config
 
-from ..ledger import Ledger
+from ..tensor_tracker import TensorTracker
 from .layouts import Layout
-from .settings import Settings
+from .settings import PublishedSettings
 
 
 def model_overrides(
     layout: Layout,
-    ledger: Ledger,
-    settings: Settings,
+    tracker: TensorTracker,
+    settings: PublishedSettings,
     model: Config,
     backbone_only: bool = False,
-) -> Dict[str, Any]:
-    """What ``model`` must say for a converted checkpoint to predict what it did.
+) -> dict[str, Any]:
+    """Return the settings of ``model`` with which a converted checkpoint predicts as before.
 
     Args:
-        layout (Layout): Which published model it is of.
-        ledger (Ledger): Its tensors.
-        settings (Settings): What it was trained with.
-        model (Config): ``model`` of the config that is chosen for it.
-        backbone_only (bool): Its heads do not matter.
+        layout (Layout): Its layout.
+        tracker (TensorTracker): Its tensors.
+        settings (PublishedSettings): The settings that it was trained with.
+        model (Config): ``model`` of the config for it.
+        backbone_only (bool): Leave out its heads.
 
     Returns:
         Dict[str, Any]: The differences from ``model``, to be merged into it.
     """
-    wanted: Dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     if settings.normalisation is not None:
         wanted['data_preprocessor'] = settings.normalisation
     wanted['backbone'] = {}
     if settings.latent_scaling is not None:
         wanted['backbone'].update(latent_scaling=settings.latent_scaling)
     if model.backbone.get('prompt', {}).get('type') == 'ClassEmbeddingsPrompt':
-        # The published code does so, Eq. 2 does not.
+        # As in the published code; Eq. 2 of the paper differs.
         wanted['backbone'].update(prompt=dict(keep_first_bos=True))
     if not backbone_only:
-        wanted.update(layout.head_settings(ledger))
+        wanted.update(layout.head_settings(tracker))
     return _difference(wanted, model) or {}
 
 
-def _difference(wanted: Any, current: Any) -> Optional[Any]:
-    """Those entries of ``wanted`` that ``current`` has otherwise; None if there are none."""
+def _difference(wanted: Any, current: Any) -> Any | None:
+    """Return the entries of ``wanted`` that differ in ``current``; None if there are none."""
     if not isinstance(wanted, dict):
         if isinstance(current, tuple):
             current = list(current)

@@ -1,15 +1,15 @@
-"""What a published checkpoint was trained with, and what that means for a config.
+"""Find the settings that a published checkpoint was trained with.
 
-The weights alone do not say it all, and the published runs differ: segmentation and depth are
-trained on images in [-1, 1], but for those on Cityscapes, which are normalised by ImageNet's mean
-and deviation like those of the detector; and latents are scaled in some runs and not in others.
+They are not all in the file, and the published runs differ: segmentation and depth are trained on
+images in [-1, 1], except on Cityscapes, whose images are normalised by ImageNet's mean and
+deviation, as for detection; and only some runs scale latents.
 """
 
 import ast
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any
 
-from ..ledger import Ledger
+from ..tensor_tracker import TensorTracker
 from .layouts import Layout
 
 # Mean and standard deviation of red, green and blue in [0, 255].
@@ -21,24 +21,24 @@ _CITYSCAPES_CLASSES = 19
 
 
 @dataclass
-class Settings:
-    """What the checkpoint was trained with.
+class PublishedSettings:
+    """Settings that a checkpoint was trained with.
 
     Attributes:
-        latent_scaling (bool, optional): Whether latents were scaled. None: the file does not
-            say, and the config's own value stays.
+        latent_scaling (bool, optional): Whether latents were scaled. None if the file does
+            not show it; the config's own value stays.
         normalisation (dict, optional): ``mean`` and ``std`` of the images, likewise.
-        sources (Dict[str, str]): How each of them is known.
+        sources (Dict[str, str]): How each of them was found.
         published_arguments (Dict[str, Any]): The command line of the run, if the file has it.
     """
 
-    latent_scaling: Optional[bool] = None
-    normalisation: Optional[Dict[str, List[float]]] = None
-    sources: Dict[str, str] = field(default_factory=dict)
-    published_arguments: Dict[str, Any] = field(default_factory=dict)
+    latent_scaling: bool | None = None
+    normalisation: dict[str, list[float]] | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    published_arguments: dict[str, Any] = field(default_factory=dict)
 
-    def lines(self) -> List[str]:
-        """The settings as text."""
+    def lines(self) -> list[str]:
+        """Return the settings as text."""
         normalisation = self.normalisation and f'mean {self.normalisation["mean"]}'
         values = dict(latent_scaling=self.latent_scaling, normalisation=normalisation)
         return [
@@ -49,75 +49,75 @@ class Settings:
 
 def find_settings(
     layout: Layout,
-    ledger: Ledger,
-    meta: Dict[str, Any],
-    latent_scaling: Optional[bool] = None,
-    normalisation: Optional[str] = None,
-) -> Settings:
-    """Gathers what a checkpoint says of its training.
+    tracker: TensorTracker,
+    meta: dict[str, Any],
+    latent_scaling: bool | None = None,
+    normalisation: str | None = None,
+) -> PublishedSettings:
+    """Find the settings that a checkpoint was trained with.
 
     Args:
-        layout (Layout): Which model it is of.
-        ledger (Ledger): Its tensors.
-        meta (Dict[str, Any]): What mmcv wrote beside them.
-        latent_scaling (bool, optional): Given by the user, who knows better.
-        normalisation (str, optional): Likewise, a key of :data:`NORMALISATIONS`.
+        layout (Layout): Its layout.
+        tracker (TensorTracker): Its tensors.
+        meta (Dict[str, Any]): Metadata of mmcv.
+        latent_scaling (bool, optional): The user's value, which overrides the file.
+        normalisation (str, optional): The user's value, a key of :data:`NORMALISATIONS`.
 
     Returns:
-        Settings: What was found.
+        PublishedSettings: What was found.
     """
     config = literal_config(meta.get('config', ''))
-    settings = Settings()
+    settings = PublishedSettings()
     options = config.get('model', {}).get('opt_dict', {})
     settings.published_arguments = {k: v for k, v in options.items() if v not in (None, False)}
 
-    found = _latent_scaling(layout, ledger)
+    found = _latent_scaling(layout, tracker)
     if 'use_scaled_encode' in options:
-        found = (options['use_scaled_encode'], 'says the config in the file')
+        found = (options['use_scaled_encode'], 'from the config in the file')
     if latent_scaling is not None:
         found = (latent_scaling, 'as asked for')
     settings.latent_scaling, settings.sources['latent_scaling'] = found
 
-    found = _normalisation(layout, ledger, config)
+    found = _normalisation(layout, tracker, config)
     if normalisation is not None:
         found = (NORMALISATIONS[normalisation], 'as asked for')
     settings.normalisation, settings.sources['normalisation'] = found
     return settings
 
 
-def _latent_scaling(layout: Layout, ledger: Ledger):
+def _latent_scaling(layout: Layout, tracker: TensorTracker):
     if layout.scaling_shows:
-        scaled = not ledger.any_with(layout.unscaled_vae)
+        scaled = not tracker.any_with(layout.unscaled_vae)
         place = layout.scaled_vae if scaled else layout.unscaled_vae
         return scaled, f'the file has the autoencoder in {place}*, as runs {_WITH[scaled]} have'
-    if not ledger.any_with(f'{layout.root}sd_model.'):
+    if not tracker.any_with(f'{layout.root}sd_model.'):
         return False, 'a checkpoint of VPD, which does not scale'
-    if ledger.any_with(layout.text):
-        return True, 'the file does not say; the published command for captions scales'
-    return None, 'the file does not say; published runs differ'
+    if tracker.any_with(layout.text):
+        return True, 'not in the file; the published command for captions scales'
+    return None, 'not in the file; published runs differ'
 
 
 _WITH = {True: 'with latent scaling', False: 'without latent scaling'}
 
 
-def _normalisation(layout: Layout, ledger: Ledger, config: Dict[str, Any]):
+def _normalisation(layout: Layout, tracker: TensorTracker, config: dict[str, Any]):
     norm = config.get('img_norm_cfg', {})
     if 'mean' in norm and 'std' in norm:
-        return {key: list(norm[key]) for key in ('mean', 'std')}, 'says the config in the file'
-    bias = ledger.tensors.get('decode_head.conv_seg.bias')
+        return {key: list(norm[key]) for key in ('mean', 'std')}, 'from the config in the file'
+    bias = tracker.tensors.get('decode_head.conv_seg.bias')
     if bias is not None and len(bias) == _CITYSCAPES_CLASSES:
         return NORMALISATIONS['imagenet'], 'as the published runs on Cityscapes, with 19 classes'
     return NORMALISATIONS[layout.normalisation], f'as the published code for {layout.name}'
 
 
-def literal_config(text: str) -> Dict[str, Any]:
-    """The values of a config's text, read and not executed.
+def literal_config(text: str) -> dict[str, Any]:
+    """Read the values of a config's text without executing it.
 
     Args:
         text (str): Assignments of literals and ``dict(...)``, as mmcv writes a config.
 
     Returns:
-        Dict[str, Any]: Name to value, of those that are nothing but literals.
+        Dict[str, Any]: Name to value, for values that are literals.
     """
     try:
         tree = ast.parse(text)

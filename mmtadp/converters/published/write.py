@@ -1,8 +1,8 @@
-"""A converted checkpoint and its config, as files."""
+"""Write a converted checkpoint and its config."""
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -17,17 +17,17 @@ def write_conversion(
     conversion: Conversion,
     base: Path,
     target: Path,
-    options: Optional[Dict[str, Any]] = None,
+    options: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a checkpoint, and beside it the config that it works with.
+    """Write a checkpoint, and next to it its config.
 
     Args:
-        conversion (Conversion): What :func:`convert_published` gave.
+        conversion (Conversion): The result of :func:`convert_published`.
         base (Path): The config it was converted for; the new one inherits from it.
         target (Path): The checkpoint, a ``.pth`` file; the config has the suffix ``.py``.
         options (Dict[str, Any], optional): Overrides by dotted key that ``base`` was read with.
-        overwrite (bool): Replace what is there.
+        overwrite (bool): Replace existing files.
 
     Returns:
         Path: The config.
@@ -45,9 +45,9 @@ def write_conversion(
 
 
 def config_text(
-    conversion: Conversion, base: Path, path: Path, options: Optional[Dict[str, Any]] = None
+    conversion: Conversion, base: Path, path: Path, options: dict[str, Any] | None = None
 ) -> str:
-    """A config that inherits from ``base`` and says what the checkpoint was trained with.
+    """Return a config that inherits from ``base`` and has the checkpoint's settings.
 
     Args:
         conversion (Conversion): The conversion.

@@ -6,7 +6,7 @@ import re
 from mmcv.transforms import BaseTransform
 
 from mmtadp.registry import TRANSFORMS, register_module
-from mmtadp.utils.learned_embeds import read_learned_token
+from mmtadp.utils.learned_tokens import read_learned_token
 
 _CAPTION, _TOKEN = '{caption}', '{token}'
 
@@ -35,7 +35,7 @@ class DomainModifier(BaseTransform):
         template (str): The sentence, with ``{caption}`` exactly once, ``{token}`` in place of the
             learned token if there is one, and no other braces. Defaults to ``'{caption}'``.
         learned_embeds (str | PathLike, optional): Textual inversion file with the name of the
-            token; see :func:`mmtadp.utils.learned_embeds.read_learned_token`.
+            token; see :func:`mmtadp.utils.learned_tokens.read_learned_token`.
 
     Attributes:
         token (str, optional): The learned token.

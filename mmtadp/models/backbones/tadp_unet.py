@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from mmtadp.registry import MODELS, PROMPTS, register_module
 
 from ..diffusion import LatentEncoder, load_diffusion_model
+from ..diffusion.loading import DEFAULT_HUB_ID
 from ..prompts.prompt_state import PromptState
 from .unet_features import UNetFeatures
 
@@ -77,7 +78,7 @@ class TADPUNetBackbone(BaseModule):
 
     def __init__(
         self,
-        pretrained: str | None = 'stable-diffusion-v1-5/stable-diffusion-v1-5',
+        pretrained: str | None = DEFAULT_HUB_ID,
         prompt: dict = dict(type='CaptionPrompt'),
         architecture: str | None = None,
         latent_scaling: bool = True,

@@ -9,9 +9,9 @@ SAMPLING = ('mode', 'sample')
 
 
 class LatentEncoder(nn.Module):
-    """Images to latents, ``z = s * E(x)`` (paper, Sec. 4.1), without gradient.
+    """Encode images to latents, ``z = s * E(x)`` (paper, Sec. 4.1), without gradient.
 
-    Only the encoder's half of the autoencoder is kept.
+    Only the encoder of the autoencoder is kept.
 
     Args:
         vae (AutoencoderKL): The whole autoencoder.
@@ -38,12 +38,13 @@ class LatentEncoder(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> 'LatentEncoder':
-        """Stay in eval mode whatever ``mode`` says: the encoder is frozen."""
+        """Stay in eval mode for any ``mode``: the encoder is frozen."""
         return super().train(False)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """
+        """Return the latents of images.
+
         Args:
             images (Tensor): (N, 3, H, W) in [-1, 1]; H and W multiples of :attr:`factor`.
 
@@ -52,6 +53,6 @@ class LatentEncoder(nn.Module):
         """
         posterior = DiagonalGaussianDistribution(self.quant_conv(self.encoder(images)))
         latents = posterior.mode() if self.sampling == 'mode' else posterior.sample()
-        # Behind the encoder's attention, channels come last in memory, where GroupNorm on a CPU is
-        # a thousand times less precise: of scaled latents, features would be off by 1e-3.
+        # After the encoder's attention, channels come last in memory. In this layout GroupNorm is
+        # a thousand times less precise on a CPU: features of scaled latents would differ by 1e-3.
         return (latents * self.scale).contiguous()

@@ -1,31 +1,38 @@
-"""From the ``pretrained`` argument to a latent diffusion model's parts."""
+"""Load the parts of a latent diffusion model from the ``pretrained`` argument."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from mmtadp.utils.pretrained import skipping_pretrained
 
-from .single_file import read_single_file, split_single_file
-from .strict import check_keys, load_strictly
+from .compvis_keys import PREFIXES
+from .single_file import load_component, read_single_file
+from .state_dicts import check_keys, load_strictly
 from .tokenizer import DeferredTokenizer, clip_tokenizer
-from .unet import load_unet
 
 ARCHITECTURES = Path(__file__).parent / 'architectures'
 DEFAULT_ARCHITECTURE = 'stable-diffusion-v1-5'
-# Hub ids whose architecture is known here, so that it takes no network to build them.
+DEFAULT_HUB_ID = 'stable-diffusion-v1-5/stable-diffusion-v1-5'
+# Hub ids whose architecture is known here, so that building them needs no network.
 HUB_ARCHITECTURES = {
-    'stable-diffusion-v1-5/stable-diffusion-v1-5': 'stable-diffusion-v1-5',
+    DEFAULT_HUB_ID: 'stable-diffusion-v1-5',
     'CompVis/stable-diffusion-v1-4': 'stable-diffusion-v1-5',
 }
 COMPONENTS = ('unet', 'vae', 'text_encoder')
+_UNET_WEIGHTS = (
+    'diffusion_pytorch_model.safetensors',
+    'diffusion_pytorch_model.bin',
+    'diffusion_pytorch_model.fp16.safetensors',
+)
 
 
 @dataclass
@@ -49,9 +56,9 @@ class DiffusionModel:
 
 
 def load_diffusion_model(
-    pretrained: Optional[str], architecture: Optional[str] = None, unet: Optional[str] = None
+    pretrained: str | None, architecture: str | None = None, unet: str | None = None
 ) -> DiffusionModel:
-    """Builds a latent diffusion model in float32 and loads its weights.
+    """Build a latent diffusion model in float32 and loads its weights.
 
     Args:
         pretrained (str, optional): A hub id, a diffusers folder, or a single ``.safetensors`` or
@@ -60,7 +67,8 @@ def load_diffusion_model(
             of an architecture that mmtadp ships, or a folder with ``unet/config.json``,
             ``vae/config.json`` and ``text_encoder/config.json``. Defaults to Stable Diffusion
             1.5.
-        unet (str, optional): A U-Net that replaces that of ``pretrained``; see :func:`load_unet`.
+        unet (str, optional): A U-Net that replaces that of ``pretrained``; see
+            :func:`load_unet_weights`.
 
     Returns:
         DiffusionModel: The parts.
@@ -75,12 +83,12 @@ def load_diffusion_model(
     skip = skipping_pretrained()
     model = _load(pretrained, architecture, skip)
     if unet is not None and not skip:
-        load_unet(model.unet, unet)
+        load_unet_weights(model.unet, unet)
     return model
 
 
 def _load(
-    pretrained: Optional[str], architecture: Optional[str], skip_pretrained: bool
+    pretrained: str | None, architecture: str | None, skip_pretrained: bool
 ) -> DiffusionModel:
     if pretrained is None:
         return _from_configs(_architecture_folder(architecture), skip_pretrained)
@@ -101,7 +109,7 @@ def _load(
     return _from_hub(pretrained, skip_pretrained)
 
 
-def _architecture_folder(architecture: Optional[str]) -> Path:
+def _architecture_folder(architecture: str | None) -> Path:
     for folder in (
         ARCHITECTURES / (architecture or DEFAULT_ARCHITECTURE),
         Path(architecture or '').expanduser(),
@@ -135,7 +143,7 @@ def _check_pipeline(folder: Path) -> None:
 def _not_found(pretrained: str, path: Path) -> str:
     return (
         f"pretrained='{pretrained}' does not exist (looked at {path.absolute()}). It should be a "
-        "hub id such as 'stable-diffusion-v1-5/stable-diffusion-v1-5', a diffusers folder, a "
+        f"hub id such as '{DEFAULT_HUB_ID}', a diffusers folder, a "
         'single .safetensors or .ckpt file in CompVis layout, or None for random weights.'
     )
 
@@ -150,7 +158,7 @@ def _from_hub(hub_id: str, skip_pretrained: bool) -> DiffusionModel:
         )
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         raise ConnectionError(
-            f"pretrained='{hub_id}' is no local folder or file, and cannot be fetched from the "
+            f"pretrained='{hub_id}' is not a local folder or file, and cannot be fetched from the "
             f'hub ({str(error).splitlines()[0]}). On a machine with a network run `hf download '
             f"{hub_id} --local-dir DIR`, copy DIR here and set pretrained='DIR'."
         ) from error
@@ -179,7 +187,7 @@ def _from_pipeline(source: str, skip_pretrained: bool) -> DiffusionModel:
             source, subfolder=component, output_loading_info=True, **kwargs
         )
         # Published pipelines carry buffers that newer versions no longer have: those may be left.
-        check_keys(f"pretrained='{source}'", component, set(info['missing_keys']), set())
+        check_keys(f"pretrained='{source}'", component, set(info['missing_keys']))
         parts.append(part)
     return DiffusionModel(*parts, tokenizer, skip_pretrained=False)
 
@@ -203,9 +211,85 @@ def _from_configs(folder: Path, skip_pretrained: bool) -> DiffusionModel:
 
 def _from_single_file(path: Path, architecture: Path) -> DiffusionModel:
     checkpoint = read_single_file(path)
-    # Weights are replaced below, so memory is not filled with random ones first.
     model = _from_configs(architecture, skip_pretrained=False)
-    states = split_single_file(checkpoint, path, dict(model.unet.config), dict(model.vae.config))
     for component, module in zip(COMPONENTS, (model.unet, model.vae, model.text_model)):
-        load_strictly(f"pretrained='{path}'", component, module, states[component])
+        load_component(f"pretrained='{path}'", component, module, checkpoint)
     return model
+
+
+def load_unet_weights(unet: UNet2DConditionModel, source: str) -> None:
+    """Load the weights of another U-Net of the same architecture, such as DreamBooth's.
+
+    Args:
+        unet (UNet2DConditionModel): The pipeline's U-Net; its weights are replaced.
+        source (str): A diffusers folder of a U-Net (``config.json`` and weights), the folder of a
+            pipeline (its ``unet`` is read), or a single ``.safetensors`` or ``.ckpt`` file in
+            CompVis layout (its U-Net is read).
+
+    Raises:
+        FileNotFoundError: If ``source`` does not exist.
+        ValueError: If it does not hold a U-Net, or its architecture differs.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(
+            f"unet='{source}' does not exist (looked at {path.absolute()}). It should be the unet "
+            'folder that DreamBooth has saved, the folder of its pipeline, or a single '
+            '.safetensors or .ckpt file in CompVis layout.'
+        )
+    if path.is_dir():
+        load_strictly(f"unet='{source}'", 'unet', unet, _read_unet_folder(path, unet))
+        return
+    if path.suffix not in ('.safetensors', '.ckpt'):
+        raise ValueError(f"unet='{path}' should be a folder, a .safetensors or a .ckpt file.")
+    checkpoint = read_single_file(path, argument='unet')
+    if not any(key.startswith(PREFIXES['unet']) for key in checkpoint):
+        example = next(iter(checkpoint), 'nothing')
+        raise ValueError(
+            f"unet='{path}' has no U-Net in CompVis layout: no key begins with "
+            f"'{PREFIXES['unet']}' (the file holds {len(checkpoint)} keys, e.g. '{example}'). If "
+            'it is a U-Net of diffusers, give its folder, which also holds its config.json.'
+        )
+    load_component(f"unet='{path}'", 'unet', unet, checkpoint)
+
+
+def _read_unet_folder(path: Path, unet: UNet2DConditionModel) -> dict[str, Tensor]:
+    folder = path / 'unet' if (path / 'unet' / 'config.json').is_file() else path
+    weights = [folder / name for name in _UNET_WEIGHTS if (folder / name).is_file()]
+    if not (folder / 'config.json').is_file() or not weights:
+        found = sorted(entry.name for entry in folder.iterdir())[:8]
+        raise ValueError(
+            f"unet='{path}' is not a U-Net of diffusers: {folder} should hold config.json and "
+            f'{_UNET_WEIGHTS[0]} (or .bin), and holds {found or "nothing"}.'
+        )
+    _check_architecture(folder, unet)
+    return read_single_file(weights[0], argument='unet')
+
+
+def _check_architecture(folder: Path, unet: UNet2DConditionModel) -> None:
+    config = UNet2DConditionModel.load_config(folder)
+    # Only a built model knows the values that its config leaves out.
+    with torch.device('meta'):
+        theirs = _unet_architecture(UNet2DConditionModel.from_config(config))
+    ours = _unet_architecture(unet)
+    different = [
+        f'{key} is {theirs.get(key)!r} in {folder / "config.json"} and {ours.get(key)!r} in '
+        '`pretrained`'
+        for key in sorted(ours.keys() | theirs.keys())
+        if ours.get(key) != theirs.get(key)
+    ]
+    if different:
+        raise ValueError(
+            f"unet='{folder}' has another architecture: {'; '.join(different)}. DreamBooth keeps "
+            'the architecture: set `pretrained` to the model that it started from.'
+        )
+
+
+def _unet_architecture(unet: UNet2DConditionModel) -> dict[str, Any]:
+    """Return the config entries that a U-Net's features depend on."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in unet.config.items()
+        # The size of generated images is only a default.
+        if not key.startswith('_') and key != 'sample_size'
+    }

@@ -1,7 +1,7 @@
 """The frozen text encoder and its cache."""
 
 from collections import OrderedDict
-from typing import Dict, List, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -10,7 +10,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 
 class TextCache:
-    """Least-recently-used map from a caption to its token embeddings, kept in host memory.
+    """Least-recently-used map from a caption to its token embeddings, in host memory.
 
     Copies and pickles start empty, so that copying a model (EMA, worker start-up) does not copy
     gigabytes of embeddings that can be computed again.
@@ -59,9 +59,9 @@ class TextEncoder(nn.Module):
         tokenizer (CLIPTokenizer): Its tokenizer.
         cache_size (int): Number of captions whose embeddings are kept. One takes 237 kB with
             Stable Diffusion 1.5 in float32; the default holds ADE20K's training and validation
-            captions (22,210) in 5.3 GB of host memory once all were seen.
-        expansions (Dict[int, List[int]], optional): Ids that a token's id stands for, where they
-            are several; see :func:`.learned_tokens.add_learned_tokens`.
+            captions (22,210) in 5.3 GB of host memory.
+        expansions (dict[int, list[int]], optional): Ids that a token's id stands for, if
+            there are several; see :func:`mmtadp.utils.learned_tokens.add_learned_tokens`.
     """
 
     def __init__(
@@ -69,34 +69,33 @@ class TextEncoder(nn.Module):
         model: CLIPTextModel,
         tokenizer: CLIPTokenizer,
         cache_size: int = 25_000,
-        expansions: Optional[Dict[int, List[int]]] = None,
+        expansions: dict[int, list[int]] | None = None,
     ) -> None:
         super().__init__()
         self.model = model.requires_grad_(False).eval()
         self.tokenizer = tokenizer
         self.expansions = dict(expansions or {})
         self.cache = TextCache(cache_size)
-        self.num_encoded = 0
         self.num_truncated = 0
-        # Embeddings of other weights are worthless.
+        # Embeddings of earlier weights are invalid.
         self.register_load_state_dict_pre_hook(_clear_cache)
 
     @property
     def hidden_size(self) -> int:
-        """Width D of a token embedding."""
+        """Return the width D of a token embedding."""
         return self.model.config.hidden_size
 
     @property
     def max_length(self) -> int:
-        """Number of tokens T of an encoded caption, padding included."""
+        """Return the number of tokens T of an encoded caption, including padding."""
         return self.model.config.max_position_embeddings
 
     def train(self, mode: bool = True) -> 'TextEncoder':
-        """Stay in eval mode whatever ``mode`` says: the encoder is frozen."""
+        """Stay in eval mode for any ``mode``: the encoder is frozen."""
         return super().train(False)
 
     def forward(self, captions: Sequence[str]) -> Tensor:
-        """Token embeddings of captions; each distinct caption is encoded once.
+        """Return token embeddings of captions; each distinct caption is encoded once.
 
         Args:
             captions (Sequence[str]): N captions. Longer ones than :attr:`max_length` tokens are
@@ -105,7 +104,7 @@ class TextEncoder(nn.Module):
         Returns:
             Tensor: Last hidden states after the final layer norm, (N, T, D).
         """
-        known: Dict[str, Tensor] = {}
+        known: dict[str, Tensor] = {}
         for caption in captions:
             embedding = self.cache.get(caption)
             if embedding is not None:
@@ -125,7 +124,7 @@ class TextEncoder(nn.Module):
         )
 
     def pooled(self, texts: Sequence[str], max_length: int) -> Tensor:
-        """Embeddings at the end-of-sequence token, neither projected nor normalised.
+        """Return embeddings at the end-of-sequence token, neither projected nor normalised.
 
         Args:
             texts (Sequence[str]): N texts; they are not cached.
@@ -141,20 +140,20 @@ class TextEncoder(nn.Module):
         ends = (ids == self.tokenizer.eos_token_id).int().argmax(dim=1)
         return hidden[torch.arange(len(hidden)), ends.to(hidden.device)]
 
-    def token_ids(self, texts: Sequence[str]) -> List[List[int]]:
-        """Token ids of N texts, from the start-of-text to the end-of-text token.
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return token ids of N texts, from the start-of-text to the end-of-text token.
 
-        Neither padded nor truncated. A learned token of several vectors is as many ids.
+        They are neither padded nor truncated. A learned token has an id for each of its vectors.
         """
         rows = self.tokenizer(list(texts)).input_ids
         return [[i for token in row for i in self.expansions.get(token, (token,))] for row in rows]
 
     def has_token(self, token: str) -> bool:
-        """Whether the vocabulary has this token beyond the words that CLIP was trained with."""
+        """Return whether this token was added to CLIP's vocabulary."""
         return token in self.tokenizer.get_added_vocab()
 
-    def _fit(self, rows: List[List[int]], max_length: int) -> Tensor:
-        """Truncates and pads ids, (N, max_length); a truncated text keeps its end-of-text."""
+    def _fit(self, rows: list[list[int]], max_length: int) -> Tensor:
+        """Truncate and pad ids, (N, max_length); a truncated text keeps its end-of-text."""
         end, padding = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
         ids = torch.full((len(rows), max_length), padding, device='cpu')
         for index, row in enumerate(rows):
@@ -163,8 +162,7 @@ class TextEncoder(nn.Module):
         return ids
 
     def _encode(self, ids: Tensor) -> Tensor:
-        """Last hidden states of token ids (N, T): (N, T, D)."""
-        self.num_encoded += len(ids)
+        """Return the last hidden states, (N, T, D), of token ids (N, T)."""
         device = self.model.embeddings.token_embedding.weight.device
         with (
             torch.inference_mode(False),
@@ -174,7 +172,7 @@ class TextEncoder(nn.Module):
             # No attention mask: CLIP was trained, and Stable Diffusion conditioned, without one.
             return self.model(input_ids=ids.to(device)).last_hidden_state
 
-    def _count_truncated(self, captions: List[str], ids: List[List[int]]) -> None:
+    def _count_truncated(self, captions: list[str], ids: list[list[int]]) -> None:
         lengths = [len(row) for row in ids]
         too_long = [(n, c) for n, c in zip(lengths, captions) if n > self.max_length]
         if too_long and self.num_truncated == 0:

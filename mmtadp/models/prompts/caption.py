@@ -6,8 +6,9 @@ from os import PathLike
 from torch import Tensor
 
 from mmtadp.registry import PROMPTS
+from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
 
-from ..diffusion import DiffusionModel, TextEncoder, add_learned_tokens, read_learned_tokens
+from ..diffusion import DiffusionModel, TextEncoder
 from .base import BasePrompt
 
 
@@ -21,7 +22,7 @@ class CaptionPrompt(BasePrompt):
             If all captions of the training set fit, the encoder runs in the first epoch only.
         learned_embeds (str | PathLike | Sequence): One or several textual inversion files, for
             tokens in captions (Sec. 4.3); see
-            :func:`mmtadp.utils.learned_embeds.read_learned_token`. A token with several vectors is
+            :func:`mmtadp.utils.learned_tokens.read_learned_token`. A token with several vectors is
             written once in a caption. Testing needs the files too, as it needs the tokenizer.
         text_adapter (dict, optional): See :class:`BasePrompt`.
 

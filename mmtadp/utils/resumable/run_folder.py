@@ -1,4 +1,4 @@
-"""What a run is continued from."""
+"""The folder that a run is continued from."""
 
 import json
 from pathlib import Path
@@ -8,16 +8,15 @@ import torch
 from mmtadp.utils.atomic_files import write_file, write_json, write_text
 from mmtadp.utils.tensor_files import read_tensors
 
-from .errors import RunError
-from .same_settings import check_same_settings
+from .interruption import RunError, check_same_settings
 
 
 class RunFolder:
-    """What a run keeps beside its result: ``checkpoint.pt``, ``settings.json``, ``log.jsonl``.
+    """The files next to a run's result: ``checkpoint.pt``, ``settings.json``, ``log.jsonl``.
 
     Args:
         out (str): The folder.
-        identity (dict): What the course of the run depends on.
+        identity (dict): The settings that determine the course of the run.
         overwrite (bool): Forget an earlier run.
 
     Raises:
@@ -38,29 +37,29 @@ class RunFolder:
         self._identity = identity
 
     def load(self) -> dict | None:
-        """The last checkpoint, or None."""
+        """Return the last checkpoint, or None."""
         if not self._checkpoint.exists():
             return None
-        return read_tensors(self._checkpoint, '--out', 'Start anew with --overwrite')
+        return read_tensors(self._checkpoint, '--out', 'Start again with --overwrite')
 
     def start(self, step: int) -> None:
-        """Writes the settings, and drops from the log what came after this step."""
+        """Write the settings, and remove the log's entries after this step."""
         kept = ''.join(json.dumps(line) + '\n' for line in self.log() if line['step'] <= step)
         write_text(self._log, kept)
         write_json(self.path / 'settings.json', self._identity)
 
     def save(self, state: dict) -> None:
-        """Replaces the checkpoint."""
+        """Replace the checkpoint."""
         write_file(self._checkpoint, lambda path: torch.save(state, path))
 
     def log(self) -> list[dict]:
-        """The steps so far: ``step``, ``loss``, and what else was logged."""
+        """Return the logged steps: ``step``, ``loss``, and other logged values."""
         if not self._log.exists():
             return []
         lines = self._log.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith('\n')]
 
     def append(self, **values: float) -> None:
-        """Logs a step."""
+        """Log a step."""
         with self._log.open('a') as file:
             file.write(json.dumps(values) + '\n')

@@ -1,1 +1,1 @@
-"""Statistics, verdicts and plots of the results, and the page that shows them."""
+"""The page of the results: statistics, verdicts, tables and plots."""

@@ -1,4 +1,4 @@
-"""Under which conditions text helps: gains over null text, by condition."""
+"""Gains over null text by condition: labelled scenes, object size, blur, class."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from projects.claims.runs.confusion import SIZES, class_iou, confusability, mean_iou
-from projects.claims.runs.plan import BLURS, CAPTIONS, LABELLED, NULL, ORACLE, PROMPTS
+from projects.claims.runs.run_plan import BLURS, CAPTIONS, LABELLED, NULL, ORACLE, PROMPTS
 
 from .statistics import Cell, Results, confusion_of
 
@@ -18,7 +18,7 @@ class Point:
     Attributes:
         at (str | int): The condition.
         cells (dict[str, Cell]): mIoU of null text, captions and oracle.
-        gains (dict[str, Cell]): By how many points of mIoU captions and oracle are better.
+        gains (dict[str, Cell]): Gain of captions and oracle over null text, in points of mIoU.
     """
 
     at: str | int
@@ -34,7 +34,7 @@ def _point(results: Results, at: str | int, value: Callable | None = None, **set
 
 
 def by_labelled(results: Results) -> Iterator[Point]:
-    """By the number of labelled scenes, that of the configs among them."""
+    """Yield gains by the number of labelled scenes, including the configs' number."""
     rows = results.of(NULL)
     own = {row['training_scenes'] for row in rows.values()}
     numbers: dict[int, int | None] = {number: number for number in LABELLED}
@@ -44,25 +44,26 @@ def by_labelled(results: Results) -> Iterator[Point]:
 
 
 def by_size(results: Results) -> Iterator[Point]:
-    """By the size of the objects: thirds of the test scenes."""
+    """Yield gains by the size of the objects, in thirds of the test scenes."""
     for size in SIZES:
         yield _point(results, size, lambda row, size=size: mean_iou(row['confusion'][size]))
 
 
 def by_blur(results: Results) -> Iterator[Point]:
-    """By the blur of the test images, in pixels."""
+    """Yield gains by the blur of the test images, in pixels."""
     for sigma in (0, *BLURS):
         yield _point(results, sigma, blur=sigma)
 
 
 @dataclass(frozen=True)
 class ClassGain:
-    """A class, how often null text takes it for another one, and what text gains.
+    """Confusability of a class and gains of its IoU.
 
     Attributes:
         name (str): The class.
-        confusability (float): In percent; see :func:`.confusability`.
-        gains (dict[str, float]): Points of IoU by which captions and oracle are better.
+        confusability (float): Confusability under null text, in percent; see
+            :func:`.confusability`.
+        gains (dict[str, float]): Gain of captions and oracle over null text, in points of IoU.
     """
 
     name: str
@@ -71,11 +72,11 @@ class ClassGain:
 
 
 def by_class(results: Results) -> list[ClassGain]:
-    """By the confusability of classes; matrices are summed over seeds.
+    """Return gains by the confusability of classes, from matrices summed over seeds.
 
     Returns:
-        list[ClassGain]: From the least confusable class on; empty if one of the three prompts has
-        no results.
+        list[ClassGain]: The least confusable class first; empty if one of the three prompts has no
+        results.
     """
     rows = {name: list(results.of(name).values()) for name in PROMPTS}
     if not all(rows.values()):

@@ -1,12 +1,12 @@
-"""What the paper claims, and which of our settings say something about it.
+"""The paper's claims, and the settings that test them here.
 
-Sentences and figures are those of "Text-image Alignment for Diffusion-based Perception", CVPR
+Sentences and figures are quoted from "Text-image Alignment for Diffusion-based Perception", CVPR
 2024, with its supplement (Tab. S1, S2).
 """
 
 from dataclasses import dataclass
 
-from projects.claims.runs.plan import (
+from projects.claims.runs.run_plan import (
     CAPTIONS,
     MODIFIERS,
     NO_LATENT_SCALING,
@@ -21,16 +21,16 @@ from projects.claims.runs.plan import (
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper, and two of our settings that it is about.
+    """A sentence of the paper, and the two settings that test it here.
 
     Attributes:
         item (int): Group of the table.
-        about (str): What is compared, in a few words.
-        sentence (str): Of the paper, literally.
-        place (str): Where it stands.
-        reported (str): The figures that belong to it, and their table; empty if it gives none.
+        about (str): The comparison in a few words.
+        sentence (str): The paper's sentence, literally.
+        place (str): Section of the sentence.
+        reported (str): The paper's figures and their table; empty if it gives none.
         better (str): Config that is claimed to be better.
-        worse (str): Config that it is compared with.
+        worse (str): Config of the comparison.
         expects_gain (bool): False for a claim that the two do not differ.
     """
 
@@ -47,7 +47,7 @@ class Claim:
 ITEMS = {
     1: 'Pretraining',
     2: 'Latent scaling',
-    3: 'What the prompt says',
+    3: 'Prompts',
     4: 'Precision and recall of the oracle',
     5: 'Other tasks',
     6: 'Other domains',
@@ -79,7 +79,7 @@ _SINGLE_DOMAIN = (
     ),
     Claim(
         2,
-        'latent scaling on against off (with captions; in the paper with average EOS)',
+        'latent scaling on against off (here with captions, in the paper with average EOS)',
         'We find that latent scaling improves performance using C_avg for segmentation and depth '
         'estimation (Fig. 3).',
         'Sec. 4.1',
@@ -195,7 +195,7 @@ _SINGLE_DOMAIN = (
     ),
     Claim(
         5,
-        'depth (RMSE, lower is better): captions against null text (in the paper against average '
+        'depth (RMSE, lower is better): captions against null text (in the paper: against average '
         'EOS)',
         _CAPTIONS_HELP,
         'Sec. 4.2',
@@ -205,7 +205,7 @@ _SINGLE_DOMAIN = (
     ),
     Claim(
         5,
-        'detection (COCO AP): captions against null text (in the paper other domains only)',
+        'detection (COCO AP): captions against null text (in the paper: other domains only)',
         _CAPTIONS_HELP,
         'Sec. 4.2',
         '',
@@ -214,7 +214,7 @@ _SINGLE_DOMAIN = (
     ),
     Claim(
         5,
-        'detection (COCO AP): oracle against captions (in the paper segmentation only)',
+        'detection (COCO AP): oracle against captions (in the paper: segmentation only)',
         'While this is not a realistic setting, it serves as an approximate upper bound on '
         'performance for our method on the segmentation task.',
         'Sec. 4.2',
@@ -244,7 +244,7 @@ _MODIFIER_SENTENCES = {
     'nearby': (_OFF_TARGET, 'Sec. 4.3'),
     'unrelated': (_OFF_TARGET, 'Sec. 4.3'),
 }
-# Nighttime Driving mIoU (Tab. 4) and Watercolor2k AP (Tab. 5), as they stand beside our targets.
+# Nighttime Driving mIoU (Tab. 4) and Watercolor2k AP (Tab. 5), the counterparts of our targets.
 _MODIFIER_FIGURES = {
     'night': dict(zip(MODIFIERS, (57.5, 56.9, 60.8, 60.4, 56.9, 55.1))),
     'watercolor': dict(zip(MODIFIERS, (42.1, 43.5, 43.2, 43.2, 42.0, 42.2))),
@@ -260,7 +260,7 @@ def _cross_domain(target: str, modifier: str) -> Claim:
     sentence, place = _MODIFIER_SENTENCES[modifier]
     pair = ('null_modifier', modifier) if modifier in _OFF else (modifier, 'null_modifier')
     better, worse = (cross_domain_config(name, target) for name in pair)
-    names = [name.replace('_', ' ').replace('null_modifier', 'null modifier') for name in pair]
+    names = [name.replace('_', ' ') for name in pair]
     figures = (_MODIFIER_FIGURES[target][name] for name in pair)
     return Claim(
         6,

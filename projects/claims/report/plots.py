@@ -1,4 +1,4 @@
-"""The plots of the report, from the raw results."""
+"""Plots of the results."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,8 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from projects.claims.runs.labels import DIGITS, LABELS, UNITS
-from projects.claims.runs.plan import (
+from projects.claims.runs.run_plan import (
     CAPTIONS,
     DEPTH,
     DETECTION,
@@ -20,27 +19,27 @@ from projects.claims.runs.plan import (
     SCRATCH,
     TARGETS,
     TEXTS,
-    Run,
+    VARIANTS,
     cross_domain_config,
     oracle_config,
 )
 
 from .conditions import Point, by_blur, by_class, by_labelled, by_size
-from .statistics import Results
+from .statistics import DIGITS, UNITS, Results
 
 _COLOURS = {CAPTIONS: 'tab:blue', ORACLE: 'tab:orange'}
-_NAMED = 2  # points of IoU above which a class has its name in a plot
+_NAMED = 2  # points of IoU above which a plot names a class
 
 
 def draw_plots(results: Results, folder: Path) -> dict[str, str]:
-    """Draws all plots whose results are there.
+    """Draw all plots that have results.
 
     Args:
-        results (Results): The raw results.
-        folder (Path): Where the PNG files go.
+        results (Results): The results.
+        folder (Path): Folder of the PNG files.
 
     Returns:
-        dict[str, str]: What each shows, by file name.
+        dict[str, str]: Caption of each plot by file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {}
@@ -54,7 +53,7 @@ def draw_plots(results: Results, folder: Path) -> dict[str, str]:
         ('classes.png', 'Gain over null text by confusability of the class.', _draw_classes),
     ):
         figure = Figure(figsize=(9, 4), dpi=100, layout='constrained')
-        # The same bytes from the same results, whatever the user's style.
+        # The user's style must not change the plots.
         with matplotlib.rc_context(matplotlib.rcParamsDefault):
             if draw(results, figure):
                 figure.savefig(folder / name, metadata={'Software': None})
@@ -68,12 +67,13 @@ def _bars(results: Results, axes, configs: Sequence[str]) -> bool:
     if not cells:
         axes.set_axis_off()
         return False
-    task = Run(configs[0], 0).task
+    task = VARIANTS[configs[0]].task
     places = np.arange(len(cells))[::-1]
     spreads = [cell.spread if cell.count > 1 else 0 for cell in cells]
-    colours = ['tab:orange' if 'oracle' in config else 'tab:blue' for config in configs]
+    oracles = [VARIANTS[config].text == 'oracle' for config in configs]
+    colours = ['tab:orange' if is_oracle else 'tab:blue' for is_oracle in oracles]
     axes.barh(places, [cell.mean for cell in cells], xerr=spreads, color=colours, capsize=3)
-    axes.set_yticks(places, [LABELS[config] for config in configs], fontsize=8)
+    axes.set_yticks(places, [VARIANTS[config].label for config in configs], fontsize=8)
     for place, cell in zip(places, cells):
         axes.text(0, place, f' {cell.mean:.{DIGITS[task]}f}', va='center', fontsize=8)
     axes.set_xlabel(UNITS[task])
@@ -121,7 +121,7 @@ def _draw_curve(results: Results, figure: Figure) -> bool:
     for config in PROMPTS:
         values = [(p.at, p.cells[config].mean) for p in points if p.cells[config].count]
         if values:
-            axes.plot(*zip(*values), marker='o', label=LABELS[config])
+            axes.plot(*zip(*values), marker='o', label=VARIANTS[config].label)
             drawn = True
     if drawn:
         axes.set_xscale('log')
@@ -158,7 +158,13 @@ def _gains(axes, points: Iterable[Point], label: str) -> bool:
             spreads = [cell.spread if cell.count > 1 else 0 for cell in cells]
             means = [cell.mean for cell in cells]
             axes.errorbar(
-                places, means, spreads, marker='o', capsize=3, color=colour, label=LABELS[config]
+                places,
+                means,
+                spreads,
+                marker='o',
+                capsize=3,
+                color=colour,
+                label=VARIANTS[config].label,
             )
             drawn = True
     axes.axhline(0, color='grey', linewidth=0.8)
@@ -175,9 +181,9 @@ def _draw_classes(results: Results, figure: Figure) -> bool:
     for config, colour in _COLOURS.items():
         x = [gain.confusability for gain in classes]
         y = [gain.gains[config] for gain in classes]
-        axes.scatter(x, y, color=colour, label=LABELS[config], s=14)
+        axes.scatter(x, y, color=colour, label=VARIANTS[config].label, s=14)
         for gain in classes if config == CAPTIONS else ():
-            # Names of classes that text does nothing for would lie on each other.
+            # Names of classes near zero would overlap.
             if max(map(abs, gain.gains.values())) > _NAMED:
                 place = (gain.confusability, gain.gains[config])
                 axes.annotate(gain.name, place, (3, 3), textcoords='offset points', fontsize=7)

@@ -1,4 +1,4 @@
-"""``projects/claims/results.md`` from the raw results."""
+"""Write the page ``projects/claims/results.md`` from the results file."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -6,71 +6,77 @@ from pathlib import Path
 from scipy.stats import spearmanr
 
 from mmtadp.utils.atomic_files import write_text
-from projects.claims.runs.labels import DIGITS, LABELS, UNITS
-from projects.claims.runs.plan import (
+from projects.claims.runs.run_plan import (
     CAPTIONS,
     NULL,
     ORACLE,
     PROMPTS,
     SEEDS,
     TARGETS,
-    Run,
+    VARIANTS,
     full_plan,
 )
 
 from .conditions import Point, by_blur, by_class, by_labelled, by_size
 from .paper import ITEMS
 from .plots import draw_plots
-from .statistics import Results
+from .statistics import DIGITS, UNITS, Results
 from .verdict_tables import item_table, verdict_summary
 
-PICTURES = 'pictures.png'
+EXAMPLES = 'examples.png'
 
 _HEAD = """\
 # The paper's claims in miniature
 
-What the prompt does, shown with [TinySD](../shapescenes/README.md), a small latent diffusion \
-model that has learned to draw ShapeScenes. It is fine-tuned on few labelled scenes by the stock \
-runner with the configs of `projects/shapescenes/configs/`, and tested on scenes that neither it \
-nor the captioner has seen. `make claims` writes this page from the raw results, \
-[{raw}]({raw}); no number that was measured is typed by hand.
+This page tests claims of the TADP paper on generated scenes. \
+[TinySD](../shapescenes/README.md), a small latent diffusion model of ShapeScenes, replaces \
+Stable Diffusion. The stock runner \
+fine-tunes it on few labelled scenes with the configs of `projects/shapescenes/configs/`, and \
+tests it on scenes that neither TinySD nor the captioner was trained on. `make claims` writes \
+this page from the results file, [{raw}]({raw}); no measured number is typed by hand. \
+[README.md](README.md) explains how to run it.
 
 **{done} of {planned} runs are done.** {hardware} {protocol}
 
-- The **captions** are the captioner's, made from the image alone, in training and in the test. \
+- **Captions** are written by the captioner, from the image alone, for training and test images. \
 {captioner}
-- The **oracle** names the classes that the ground truth of the image holds. It is no method that \
-could be used, but a bound on what a better captioner could bring.
-- All variants of a task start from the same neck and heads under a seed, and are trained for the \
-same number of steps on the same images in the same order. No setting is tuned for a variant. \
-The settings that all share were [chosen](benchmarks.md#choice-of-the-settings) on the last 200 \
-training scenes, with one seed; no figure here is made with those scenes. Those of \
+- The **oracle** names the classes in the image's ground truth. It is an upper bound for a better \
+captioner, not a usable method.
+- With the same seed, all variants of a task start from the same neck and heads, and train for \
+the same number of steps on the same images in the same order. No setting is tuned for a variant. \
+The shared settings were [chosen](../../docs/benchmarks.md#choice-of-the-settings) on the last \
+200 training scenes with one seed; no figure of this page uses those scenes. The settings of \
 personalisation (item 6) were set once and not tuned.
-- Items 4 to 6 were measured with one seed first; each cell says how many seeds it has.
+- Items 4 to 6 were measured with one seed first. Each cell gives its number of seeds.
 
 ## Verdicts
 
-A cell is the mean over seeds ± the standard deviation over seeds. The difference is taken seed \
-by seed, positive where what the paper claims to be better is better. With two seeds or more it \
-counts if its mean is larger than its standard deviation over seeds: **shown** if positive, \
-**opposite** if negative, else **not shown**. With one seed it counts if it is larger than √2 \
-times the median standard deviation of the settings of the task that have several seeds \
-({reference}). A claim that two settings do not differ is shown if the difference is within that \
-spread, else not shown. What was tried where a claim is not shown: \
-[benchmarks](benchmarks.md#claims-that-are-not-shown).
+Each cell is a mean ± standard deviation over seeds. Differences are computed seed by seed, and \
+are positive if the setting that the paper claims to be better is better. The verdict compares \
+the mean difference with its spread:
+
+- With two or more seeds, the spread is the standard deviation of the difference over seeds.
+- With one seed, it is estimated from other settings of the same task: the median standard \
+deviation of all settings with two or more seeds, times √2, because a difference of two settings \
+varies √2 times as much as one setting. Medians: {reference}.
+
+A difference larger than the spread is **shown** if it is positive, **opposite** if it is \
+negative; a smaller one is **not shown**. A claim that two settings do not differ is shown if the \
+difference is within the spread. [benchmarks](../../docs/benchmarks.md#claims-that-are-not-shown) \
+lists what was tried for claims that are not shown.
 """
 
 
 def write_report(
     rows: Mapping[str, dict], out: Path, raw: Path, scores: Mapping | None = None
 ) -> None:
-    """Writes the page, and its plots into a folder of its name beside it.
+    """Write the page, and its plots into the folder of the same name next to it.
 
     Args:
-        rows (Mapping[str, dict]): As :meth:`.ResultsFile.rows` gives them.
+        rows (Mapping[str, dict]): Rows by key, as :meth:`.ResultsFile.rows` returns them.
         out (Path): The Markdown file.
-        raw (Path): The raw results file, which the page names.
-        scores (Mapping, optional): The captioner's precision and recall, from its
+        raw (Path): The results file, which the page links to.
+        scores (Mapping, optional): Precision and recall of the captioner, from its
             ``scores.json``.
     """
     results = Results(rows)
@@ -111,8 +117,8 @@ def _hardware(rows: Mapping[str, dict]) -> str:
     }
     minutes = sum(sum(row['minutes'].values()) for row in rows.values())
     return (
-        f'Made on {" and ".join(sorted(machines))}; all runs together took '
-        f'{minutes / 60:.1f} hours, one after the other. {"; ".join(sorted(versions))}.'
+        f'Hardware: {" and ".join(sorted(machines))}. Time of all runs, one after the other: '
+        f'{minutes / 60:.1f} hours. Versions: {"; ".join(sorted(versions))}.'
     )
 
 
@@ -122,15 +128,15 @@ def _protocol(results: Results) -> str:
         return ''
     row = rows[0]
     return (
-        f'{row["training_scenes"]} labelled scenes, {row["iterations"]:,} steps of '
+        f'Protocol: {row["training_scenes"]} labelled scenes, {row["iterations"]:,} steps of '
         f'{row["batch_size"]} images, {row["test_scenes"]} test scenes, '
-        f'{len(row["classes"])} classes with the background.'
+        f'{len(row["classes"])} classes including the background.'
     )
 
 
 def _captioner(scores: Mapping | None) -> str:
     if not scores:
-        return 'Its precision and recall of class names are in its model card.'
+        return 'Its model card has the precision and recall of its class names.'
     parts = [
         f'{domain}: precision {of["long"]["precision"]["value"]:.2f}, recall '
         f'{of["long"]["recall"]["value"]:.2f}'
@@ -138,7 +144,7 @@ def _captioner(scores: Mapping | None) -> str:
         if domain in ('day', *TARGETS)
     ]
     return (
-        f'Of class names in long captions, on {scores["scenes"]} held-out scenes of each domain: '
+        f'Class names in its long captions, on {scores["scenes"]} held-out scenes per domain: '
         f'{"; ".join(parts)}.'
     )
 
@@ -149,18 +155,18 @@ def _references(results: Results) -> str:
         for task in UNITS
         if results.reference_spread(task) == results.reference_spread(task)
     ]
-    return '; '.join(parts) or 'no setting has several seeds yet, so any difference counts'
+    return '; '.join(parts) or 'none yet, so any difference counts'
 
 
 def _settings_table(results: Results) -> str:
     configs = list(dict.fromkeys(run.config for run in full_plan()))
     rows = []
     for config in configs:
-        task = Run(config, 0).task
+        task = VARIANTS[config].task
         cell = results.cell(config)
         seeds = ', '.join(map(str, cell.values)) or '–'
         rows.append(
-            f'| {LABELS[config]} | `{config}` | {UNITS[task]} | {cell.text(DIGITS[task])} '
+            f'| {VARIANTS[config].label} | `{config}` | {UNITS[task]} | {cell.text(DIGITS[task])} '
             f'| {seeds} |'
         )
     header = (
@@ -171,26 +177,26 @@ def _settings_table(results: Results) -> str:
 
 def _conditions(results: Results) -> str:
     parts = [
-        '\n## When does text help?\n\nGains are points of mIoU over null text under the same seed '
-        'and condition.'
+        '\n## When does text help?\n\nGains are differences from null text in points of mIoU, '
+        'with the same seed and condition.'
     ]
     for title, text, points, first in (
         (
             'Number of labelled scenes',
-            'The number of steps is the same for all, so each of few scenes is seen more often.',
+            'The number of steps is constant, so with fewer scenes each scene is seen more often.',
             by_labelled,
             'labelled',
         ),
         (
             'Size of objects',
-            'Thirds of the test scenes by the mean area of a class.',
+            'Thirds of the test scenes, by the mean area of the classes in a scene.',
             by_size,
             'objects',
         ),
         (
             'Blur of the test images',
-            'By the standard deviation σ of a Gaussian, in pixels. Captions are made from the '
-            'blurred images; those of the oracle are as true as before.',
+            'σ is the standard deviation of a Gaussian in pixels. Captions are written from the '
+            'blurred images; the oracle does not depend on the blur.',
             by_blur,
             'σ',
         ),
@@ -203,7 +209,8 @@ def _point_table(
     points: Callable[[Results], Iterator[Point]], results: Results, first: str
 ) -> str:
     gained = (CAPTIONS, ORACLE)
-    header = [first, *map(LABELS.get, PROMPTS), *(f'gain of {LABELS[name]}' for name in gained)]
+    header = [first, *(VARIANTS[name].label for name in PROMPTS)]
+    header += [f'gain of {VARIANTS[name].label}' for name in gained]
     rows = [header, ['---'] * len(header)]
     for point in points(results):
         cells = [point.cells[name] for name in PROMPTS] + [point.gains[name] for name in gained]
@@ -213,22 +220,24 @@ def _point_table(
 
 def _classes(results: Results) -> str:
     text = (
-        '\n### Confusability of classes\n\nA class is the more confusable, the more of its pixels '
-        f'{LABELS[NULL]} gives to another object class, among those it gives to any.'
+        '\n### Confusability of classes\n\nThe confusability of a class is the share of another '
+        f'object class among the pixels of the class that {VARIANTS[NULL].label} labels as an '
+        'object.'
     )
     classes = by_class(results)
     if not classes:
         return f'{text} Not measured yet.'
     taken = [gain.confusability for gain in classes]
+    gains = {name: [gain.gains[name] for gain in classes] for name in (CAPTIONS, ORACLE)}
     parts = [
-        f'{LABELS[name]} {spearmanr(taken, [gain.gains[name] for gain in classes]).statistic:+.2f}'
-        for name in (CAPTIONS, ORACLE)
+        f'{VARIANTS[name].label} {spearmanr(taken, values).statistic:+.2f}'
+        for name, values in gains.items()
     ]
     return (
         f'{text} Over {len(classes)} classes it ranges from {taken[0]:.0f} % '
-        f'({classes[0].name}) to {taken[-1]:.0f} % ({classes[-1].name}); its rank correlation '
-        f'with the gain in IoU is, for {", for ".join(parts)}; below zero, text helps confusable '
-        'classes less.'
+        f'({classes[0].name}) to {taken[-1]:.0f} % ({classes[-1].name}). Its rank correlation '
+        f'with the gain in IoU: {"; ".join(parts)}. A negative value means that text helps '
+        'confusable classes less.'
     )
 
 
@@ -236,13 +245,11 @@ def _figures(plots: Mapping[str, str], folder: Path) -> Iterator[str]:
     yield '\n## Plots'
     for name, text in plots.items():
         yield f'\n{text}\n\n![{text}]({folder.name}/{name})'
-    if (folder / PICTURES).exists():
-        text = 'Predictions and attention maps under each prompt, on scenes at even steps.'
-        yield f'\n## Examples\n\n{text}\n\n![{text}]({folder.name}/{PICTURES})'
+    if (folder / EXAMPLES).exists():
+        text = 'Predictions and attention maps of each prompt, on scenes at even steps.'
+        yield f'\n## Examples\n\n{text}\n\n![{text}]({folder.name}/{EXAMPLES})'
     yield (
-        '\n## How to make this page\n\n```bash\nmake claims            # all of it; continues '
-        'where it stopped\nQUICK=1 make claims    # null text, captions, oracle and a U-Net from '
-        'scratch, one seed\n```\n\n'
-        f'The whole table has {len(SEEDS)} seeds. `python projects/claims/tools/claims.py --help` '
-        'lists the options; `--report-only` writes this page again from the raw results.\n'
+        '\n## Reproduce this page\n\n```bash\nmake claims            # all runs; continues where '
+        'it stopped\nQUICK=1 make claims    # null text, captions, oracle and U-Net from scratch, '
+        f'one seed\n```\n\nThe full table has {len(SEEDS)} seeds.\n'
     )

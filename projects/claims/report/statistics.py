@@ -8,8 +8,8 @@ from statistics import mean, stdev
 import numpy as np
 
 from projects.claims.runs.confusion import SIZES
-from projects.claims.runs.plan import Run
-from projects.claims.runs.results import run_of
+from projects.claims.runs.results_file import run_of
+from projects.claims.runs.run_plan import VARIANTS
 
 Value = Callable[[dict], float]
 
@@ -21,19 +21,22 @@ METRICS = {
     'depth': ('rmse', 1),
     'detection': ('coco/bbox_mAP', 100),
 }
-"""The figure of each task in the raw results, and what it is multiplied with."""
+"""Metric of each task in the results file, and the factor that gives the unit of the page."""
+
+UNITS = {'segmentation': 'mIoU', 'depth': 'RMSE in m', 'detection': 'COCO AP'}
+"""Unit of :func:`figure` by task."""
+
+DIGITS = {'segmentation': 1, 'depth': 3, 'detection': 1}
+"""Decimals of :func:`figure` by task."""
 
 LOWER_IS_BETTER = {'depth'}
 
 
 def figure(row: dict) -> float:
-    """The figure of a run by which its task is judged: mIoU in percent, RMSE in m, AP in percent.
+    """Return the metric of a run: mIoU in percent, RMSE in m or COCO AP in percent.
 
     Args:
-        row (dict): Of the raw results.
-
-    Returns:
-        float: The figure.
+        row (dict): A row of the results file.
     """
     name, factor = METRICS[row['task']]
     return factor * row['metrics'][name]
@@ -44,7 +47,7 @@ class Cell:
     """Figures of one setting by seed.
 
     Attributes:
-        values (dict[int, float]): By seed.
+        values (dict[int, float]): Figure by seed.
     """
 
     values: Mapping[int, float]
@@ -65,20 +68,20 @@ class Cell:
         return stdev(self.values.values()) if self.count > 1 else math.nan
 
     def text(self, digits: int = 1) -> str:
-        """Such as ``20.1 ± 0.4 (3 seeds)``, or a dash."""
+        """Return, for example, ``20.1 ± 0.4 (3 seeds)``, or a dash without values."""
         if not self.values:
             return '–'
         spread = f' ± {self.spread:.{digits}f}' if self.count > 1 else ''
         seeds = f'{self.count} seeds' if self.count > 1 else 'one seed'
-        # Adding zero leaves no -0.0.
+        # Adding zero turns -0.0 into 0.0.
         return f'{round(self.mean, digits) + 0.0:.{digits}f}{spread} ({seeds})'
 
 
 class Results:
-    """The raw results, by setting.
+    """Results by setting.
 
     Args:
-        rows (Mapping[str, dict]): As :meth:`.ResultsFile.rows` gives them.
+        rows (Mapping[str, dict]): Rows by key, as :meth:`.ResultsFile.rows` returns them.
     """
 
     def __init__(self, rows: Mapping[str, dict]) -> None:
@@ -90,7 +93,7 @@ class Results:
             self._by_setting.setdefault(setting, {})[run.seed] = row
 
     def of(self, config: str, labelled: int | None = None, blur: int = 0) -> dict[int, dict]:
-        """Rows of a setting by seed."""
+        """Return the rows of a setting by seed."""
         return dict(sorted(self._by_setting.get((config, labelled, blur), {}).items()))
 
     def cell(
@@ -100,66 +103,65 @@ class Results:
         blur: int = 0,
         value: Value = figure,
     ) -> Cell:
-        """Figures of a setting.
+        """Return the figures of a setting by seed.
 
         Args:
             config (str): Stem of its config.
-            labelled (int, optional): As in :class:`.Run`.
-            blur (int): As in :class:`.Run`.
-            value (Callable): Makes a number of a row.
-
-        Returns:
-            Cell: By seed.
+            labelled (int, optional): See :class:`.Run`.
+            blur (int): See :class:`.Run`.
+            value (Callable): Returns the figure of a row.
         """
         rows = self.of(config, labelled, blur)
         return Cell({seed: value(row) for seed, row in rows.items()})
 
     def gain(self, better: str, worse: str, value: Value = figure, **setting) -> Cell:
-        """By how much one config is better than another, seed by seed.
+        """Return the gain of one config over another, seed by seed.
 
-        Both have the same initial head and the same order of images under a seed, so differences
-        are taken within seeds.
+        With the same seed, both have the same initial head and the same order of images, so
+        differences are taken within seeds.
 
         Args:
             better (str): Stem of a config.
-            worse (str): Of another one of the same task.
-            value (Callable): Makes a number of a row.
+            worse (str): Stem of another config of the same task.
+            value (Callable): Returns the figure of a row.
             setting: ``labelled`` and ``blur`` of both.
 
         Returns:
-            Cell: Positive where ``better`` is better.
+            Cell: Positive for seeds where ``better`` is better.
         """
         first, second = (
             self.cell(name, value=value, **setting).values for name in (better, worse)
         )
-        sign = -1 if Run(better, 0).task in LOWER_IS_BETTER else 1
+        sign = -1 if VARIANTS[better].task in LOWER_IS_BETTER else 1
         return Cell({s: sign * (first[s] - second[s]) for s in first if s in second})
 
     def reference_spread(self, task: str) -> float:
-        """Median spread over seeds of a task's settings that have two or more; NaN if none has."""
+        """Return the median spread of a task's settings with several seeds; NaN without any."""
         cells = (
-            self.cell(*setting) for setting in self._by_setting if Run(setting[0], 0).task == task
+            self.cell(*setting)
+            for setting in self._by_setting
+            if VARIANTS[setting[0]].task == task
         )
         spreads = sorted(cell.spread for cell in cells if cell.count > 1)
         return spreads[len(spreads) // 2] if spreads else math.nan
 
 
 def verdict(gain: Cell, reference: float, expects_gain: bool = True) -> str:
-    """What a difference says of a claim.
+    """Return the verdict on a claim.
 
-    With two seeds or more: a gain is one if its mean is larger than its standard deviation over
-    seeds. With one seed the standard deviation is taken to be that of a difference of two settings
-    of this task, √2 times the median over those that have several seeds, and 0 if none has.
+    With two or more seeds, a gain counts if its mean exceeds its standard deviation over seeds.
+    With one seed, the standard deviation of a difference of two settings of this task replaces it:
+    √2 times the median over the settings with several seeds, or 0 if there are none.
 
     Args:
-        gain (Cell): By how much what is claimed to be better is better.
-        reference (float): As of :meth:`Results.reference_spread`.
+        gain (Cell): Gain of the setting that is claimed to be better.
+        reference (float): Result of :meth:`Results.reference_spread`.
         expects_gain (bool): False for a claim that there is no difference: such a claim is shown
-            where the difference is within the spread, and else not shown.
+            if the difference is within the spread, and otherwise not shown.
 
     Returns:
-        str: :data:`SHOWN`, :data:`NOT_SHOWN`, :data:`OPPOSITE` or :data:`NOT_MEASURED`; with a
-        remark if there is one seed only.
+        str: :data:`SHOWN`, :data:`NOT_SHOWN`, :data:`OPPOSITE` or :data:`NOT_MEASURED`; with
+        ``(one seed)`` appended if there is only one.
     """
     if not gain.count:
         return NOT_MEASURED
@@ -176,5 +178,5 @@ def verdict(gain: Cell, reference: float, expects_gain: bool = True) -> str:
 
 
 def confusion_of(row: dict) -> np.ndarray:
-    """Sum of a row's matrices over sizes, (C, C)."""
+    """Return the sum of a row's matrices over sizes, (C, C)."""
     return sum(np.asarray(row['confusion'][size]) for size in SIZES)

@@ -1,10 +1,19 @@
-"""The claims of the paper with our figures and verdicts, as Markdown."""
+"""Tables of the paper's claims with our figures and verdicts, as Markdown."""
 
-from projects.claims.runs.labels import DIGITS, UNITS
-from projects.claims.runs.plan import Run
+from projects.claims.runs.run_plan import VARIANTS
 
 from .paper import CLAIMS, ITEMS, Claim
-from .statistics import LOWER_IS_BETTER, NOT_MEASURED, NOT_SHOWN, OPPOSITE, SHOWN, Results, verdict
+from .statistics import (
+    DIGITS,
+    LOWER_IS_BETTER,
+    NOT_MEASURED,
+    NOT_SHOWN,
+    OPPOSITE,
+    SHOWN,
+    UNITS,
+    Results,
+    verdict,
+)
 
 _HEADER = (
     '| claim of the paper | reported | compared here | ours | difference | verdict |\n'
@@ -13,7 +22,7 @@ _HEADER = (
 
 
 def verdict_summary(results: Results) -> str:
-    """Which claims are shown, which are not, and which came out the other way."""
+    """Return the lists of claims by verdict."""
     by_verdict: dict[str, list[str]] = {}
     for claim in CLAIMS:
         found = _verdict(claim, results).split(' (')[0]
@@ -29,7 +38,7 @@ def verdict_summary(results: Results) -> str:
 
 
 def item_table(item: int, results: Results) -> str:
-    """The claims of one item, a row each."""
+    """Return the table of an item's claims."""
     rows = (_row(claim, results) for claim in CLAIMS if claim.item == item)
     return '\n'.join([f'\n### {item}. {ITEMS[item]}\n\n{_HEADER}', *rows])
 
@@ -49,7 +58,7 @@ def _row(claim: Claim, results: Results) -> str:
 
 
 def _task(claim: Claim) -> str:
-    return Run(claim.better, 0).task
+    return VARIANTS[claim.better].task
 
 
 def _verdict(claim: Claim, results: Results) -> str:
@@ -60,6 +69,6 @@ def _verdict(claim: Claim, results: Results) -> str:
 def _difference(claim: Claim, results: Results) -> str:
     task = _task(claim)
     gain = results.gain(claim.better, claim.worse)
-    # Of RMSE, a gain is what the error falls by.
+    # A gain of RMSE is a decrease of the error.
     less = ' less' if task in LOWER_IS_BETTER else ''
     return f'{gain.text(DIGITS[task])} {UNITS[task]}{less}' if gain.count else '–'

@@ -1,15 +1,4 @@
-"""The paper's claims in miniature: which runs, what came out, and what that says."""
+"""The runs of the table: plan, data, configs, processes and results.
 
-from .confusion import ConfusionBySize
-from .initial_head import InitialHeadHook
-from .plan import Run, full_plan, quick_plan
-from .results import ResultsFile
-
-__all__ = [
-    'ConfusionBySize',
-    'InitialHeadHook',
-    'ResultsFile',
-    'Run',
-    'full_plan',
-    'quick_plan',
-]
+:mod:`.registered` has the hook and the metric that the configs of the runs name.
+"""

@@ -1,4 +1,4 @@
-"""Test scenes out of focus."""
+"""Blurred test images."""
 
 import json
 import os
@@ -15,21 +15,21 @@ _SHARED = ('annotations', 'captions.json', f'instances_{_SPLIT}.json')
 
 
 def blurred_name(domain: str, sigma: int) -> str:
-    """Name of the folder of blurred scenes of a domain."""
+    """Return the folder name of a domain's blurred images."""
     return f'{domain}_blur{sigma}'
 
 
 def write_blurred(folder: Path, sigma: int) -> Path:
-    """Writes the validation images of a domain once more, blurred with a Gaussian.
+    """Write a copy of a domain's validation images, blurred with a Gaussian.
 
-    Masks and boxes are links to those of the domain. What is there is left as it is.
+    Masks and boxes are links to those of the domain. Files that exist are kept.
 
     Args:
-        folder (Path): Of the domain, as ``write_dataset`` makes it.
+        folder (Path): Folder of the domain, as ``write_dataset`` writes it.
         sigma (int): Standard deviation in pixels.
 
     Returns:
-        Path: The new folder, beside the domain's.
+        Path: The new folder, next to the domain's.
     """
     out = folder.with_name(blurred_name(folder.name, sigma))
     images = out / 'images' / _SPLIT

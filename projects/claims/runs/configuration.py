@@ -1,45 +1,51 @@
-"""From a run to the config that the stock runner gets."""
+"""Build the config of a run for the stock runner."""
 
 import copy
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from . import registered
 from .blur import blurred_name
-from .plan import Run
-from .settings import DEFAULT_DATA, Settings
+from .claims_settings import DEFAULT_DATA, ClaimsSettings
+from .run_plan import Run
 
 BASES = {
     'segmentation': 'tadp_shapescenes',
     'depth': 'tadp_shapescenes_depth',
     'detection': 'tadp_shapescenes_detection',
 }
-"""The config of each task whose neck and heads all its variants start from."""
+"""The config of each task whose initial neck and heads all variants share."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read(file: str) -> Config:
     return Config.fromfile(file)
 
 
-def read_config(stem: str, settings: Settings) -> Config:
-    """A config of the family with the overrides of all runs; the caller may change it."""
+def read_config(stem: str, settings: ClaimsSettings) -> Config:
+    """Return a copy of a config with the overrides that all runs share.
+
+    Args:
+        stem (str): Stem of the config file.
+        settings (ClaimsSettings): Settings of all runs.
+    """
     config = copy.deepcopy(_read(str(Path(settings.configs) / f'{stem}.py')))
     config.merge_from_dict(settings.cfg_options)
     return config
 
 
-def experiment(run: Run, settings: Settings) -> Config:
-    """What a run depends on: its config with seed, labelled scenes and blur.
+def experiment(run: Run, settings: ClaimsSettings) -> Config:
+    """Return the config of a run with its seed, labelled scenes and blur.
 
     Args:
         run (Run): The run.
-        settings (Settings): Those of all runs.
+        settings (ClaimsSettings): Settings of all runs.
 
     Returns:
-        Config: Paths start with :data:`.DEFAULT_DATA`, wherever the data are.
+        Config: All paths of data start with :data:`.DEFAULT_DATA`, even if the data are elsewhere.
     """
     config = read_config(run.config, settings)
     config.randomness = dict(seed=run.seed)
@@ -50,26 +56,28 @@ def experiment(run: Run, settings: Settings) -> Config:
         day = config.data_root
         blurred = str(Path(day).with_name(blurred_name(Path(day).name, run.blur)))
         config.test_dataloader.dataset = replace_prefix(dataset, day, blurred)
-    if run.task == 'segmentation':
+    if run.variant.task == 'segmentation':
         config.test_evaluator = [config.test_evaluator, dict(type='mmtadp.ConfusionBySize')]
-    base = read_config(BASES[run.task], settings)
+    base = read_config(BASES[run.variant.task], settings)
     start = dict(model=base.model.to_dict(), default_scope=base.default_scope)
     hook = dict(type='mmtadp.InitialHeadHook', config=start, seed=run.seed)
     config.custom_hooks = [*config.get('custom_hooks', []), hook]
     return config
 
 
-def runner_config(run: Run, settings: Settings) -> Config:
-    """The experiment as the stock runner takes it: no validation, one checkpoint, few logs.
+def runner_config(run: Run, settings: ClaimsSettings) -> Config:
+    """Return the config of a run for the stock runner: no validation, one checkpoint.
 
     Args:
         run (Run): The run.
-        settings (Settings): Those of all runs.
+        settings (ClaimsSettings): Settings of all runs.
 
     Returns:
-        Config: Paths are real ones.
+        Config: Its paths exist. ``tools/test.py`` runs the file that the runner dumps, with the
+        repository's root on ``PYTHONPATH``.
     """
     config = experiment(run, settings)
+    config.custom_imports = dict(imports=[registered.__name__], allow_failed_imports=False)
     if settings.data != DEFAULT_DATA:
         found = replace_prefix(config.to_dict(), DEFAULT_DATA, settings.data)
         config = Config(found, filename=config.filename)
@@ -83,28 +91,25 @@ def runner_config(run: Run, settings: Settings) -> Config:
     )
     config.work_dir = str(folder_of(run.trained, settings))
     config.launcher = 'none'
-    # Logs and visualizers are global by name.
+    # mmengine keeps loggers and visualizers by name for the whole process.
     config.experiment_name = run.key
     config.visualizer.name = run.key
     config.visualizer.vis_backends = [dict(type='LocalVisBackend')]
     return config
 
 
-def folder_of(run: Run, settings: Settings) -> Path:
-    """Where a run's logs and checkpoint are."""
+def folder_of(run: Run, settings: ClaimsSettings) -> Path:
+    """Return the folder of a run's logs and checkpoint."""
     return Path(settings.work_dir) / run.key
 
 
 def replace_prefix(value: Any, old: str, new: str) -> Any:
-    """Puts another folder in place of one, in all paths of nested dicts and lists.
+    """Return a copy of a config value in which another folder replaces a folder.
 
     Args:
-        value (Any): Of a config.
-        old (str): A folder.
-        new (str): What takes its place.
-
-    Returns:
-        Any: A copy.
+        value (Any): A string, or nested dicts and lists of strings and other values.
+        old (str): Folder to replace, in paths that are or start with it.
+        new (str): Folder that replaces it.
     """
     if isinstance(value, str):
         inside = value == old or value.startswith(f'{old}/')

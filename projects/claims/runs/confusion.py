@@ -1,4 +1,4 @@
-"""Which classes are taken for which, by size of the objects."""
+"""Confusion matrices by the size of the objects."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,44 +14,44 @@ PREFIX = 'confusion'
 
 @register_module(METRICS)
 class ConfusionBySize(BaseMetric):
-    """Confusion matrices of the thirds of the images with small, medium and large objects.
+    """Compute confusion matrices of the images with small, medium and large objects.
 
-    An image's object size is the mean area of the classes in its ground truth, the background
-    (label 0) left out. The three matrices add up to that of all images, from which any other
-    figure of segmentation follows.
+    The object size of an image is the mean area of the classes in its ground truth, without the
+    background (label 0). Each third of the images has a matrix. Their sum is the matrix of all
+    images, from which all metrics of segmentation follow.
 
     Args:
-        collect_device (str): As of any metric.
-        prefix (str, optional): As of any metric.
+        collect_device (str): See ``BaseMetric``.
+        prefix (str, optional): See ``BaseMetric``.
     """
 
     default_prefix = PREFIX
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keeps object size and confusion matrix of each image.
+        """Store the object size and the confusion matrix of each image.
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[dict]): With ``gt_sem_seg`` and ``pred_sem_seg``, (1, H, W).
+            data_samples (Sequence[dict]): Have ``gt_sem_seg`` and ``pred_sem_seg``, (1, H, W).
         """
         count = len(self.dataset_meta['classes'])
         for sample in data_samples:
             truth = sample['gt_sem_seg']['data'].cpu().numpy().ravel().astype(np.int64)
             predicted = sample['pred_sem_seg']['data'].cpu().numpy().ravel().astype(np.int64)
-            labelled = truth < count  # others are to be ignored
+            labelled = truth < count  # larger labels are ignored, as mmseg's 255
             pairs = count * truth[labelled] + predicted[labelled]
             matrix = np.bincount(pairs, minlength=count**2).reshape(count, count)
             areas = matrix[1:].sum(1)
             self.results.append((areas[areas > 0].mean() if areas.any() else 0.0, matrix))
 
     def compute_metrics(self, results: list[tuple[float, np.ndarray]]) -> dict[str, list]:
-        """Sums matrices over thirds of the images.
+        """Return the sum of the matrices of each third of the images.
 
         Args:
             results (list): Object size and confusion matrix of each image.
 
         Returns:
-            dict[str, list]: For each of :data:`SIZES` pixels by true class, then by predicted.
+            dict[str, list]: For each size, pixels by true class, then by predicted class.
         """
         order = np.argsort([area for area, _ in results], kind='stable')
         thirds = np.array_split(order, len(SIZES))
@@ -63,13 +63,13 @@ class ConfusionBySize(BaseMetric):
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class, in percent; NaN where a class is nowhere.
+    """Return the intersection over union of each class, in percent.
 
     Args:
-        matrix (np.ndarray): (C, C) pixels by true class, then by predicted.
+        matrix (np.ndarray): (C, C) pixels by true class, then by predicted class.
 
     Returns:
-        np.ndarray: (C,)
+        np.ndarray: (C,); NaN for a class that is neither in the ground truth nor predicted.
     """
     matrix = np.asarray(matrix, float)
     hits = matrix.diagonal()
@@ -78,19 +78,20 @@ def class_iou(matrix: np.ndarray) -> np.ndarray:
 
 
 def mean_iou(matrix: np.ndarray) -> float:
-    """Mean of :func:`class_iou` over classes that are somewhere, as mmseg's mIoU."""
+    """Return the mean of :func:`class_iou` without NaN, as mmseg's mIoU."""
     return float(np.nanmean(class_iou(matrix)))
 
 
 def confusability(matrix: np.ndarray) -> np.ndarray:
-    """How often each object class is taken for another object class.
+    """Return how often each object class is confused with another object class.
 
     Args:
-        matrix (np.ndarray): (C, C) pixels by true class, then by predicted; 0 is the background.
+        matrix (np.ndarray): (C, C) pixels by true class, then by predicted class; class 0 is the
+            background.
 
     Returns:
-        np.ndarray: (C - 1,) share, in percent, of the pixels of a class that are labelled with
-        another object class, among those labelled with any object class; NaN where there are none.
+        np.ndarray: (C - 1,) percentage of another object class among the pixels of a class that
+        are labelled with any object class; NaN if there are no such pixels.
     """
     objects = np.asarray(matrix, float)[1:, 1:]
     total = objects.sum(1)

@@ -1,13 +1,9 @@
-"""One run: train with the stock runner, test, note what came out."""
+"""Execute one run: train and test with the stock runner, and store the result."""
 
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
 from numbers import Real
-from pathlib import Path
 
 import torch
 from packaging.requirements import Requirement
@@ -16,13 +12,14 @@ from mmtadp.utils import launch as runs
 from mmtadp.utils.atomic_files import write_json
 from mmtadp.utils.compat import safe_checkpoint_loading
 from mmtadp.utils.dependencies import CORE, MM_SETS, installed_versions
+from mmtadp.utils.folder_lock import FolderLock
 
+from .claims_settings import ClaimsSettings
 from .configuration import folder_of, runner_config
 from .confusion import PREFIX
 from .fingerprint import fingerprint
-from .plan import Run
-from .results import ResultsFile
-from .settings import Settings
+from .results_file import ResultsFile
+from .run_plan import Run
 
 _PACKAGES = (
     'mmtadp',
@@ -33,21 +30,24 @@ _PACKAGES = (
 _DIGITS = 6
 
 
-def execute(run: Run, settings: Settings) -> dict:
-    """Makes a run and adds its result to the raw results file.
+def execute(run: Run, settings: ClaimsSettings) -> dict:
+    """Execute a run and append its result to the results file.
 
     Args:
         run (Run): The run.
-        settings (Settings): Those of all runs.
+        settings (ClaimsSettings): Settings of all runs.
 
     Returns:
-        dict: What was added.
+        dict: The appended row.
 
     Raises:
-        FileNotFoundError: If the config names files that are not there.
-        RuntimeError: If another process is at the same run.
+        FileNotFoundError: If a file that the config names does not exist.
+        FolderInUseError: If another process executes the same run.
     """
-    with _locked(folder_of(run.trained, settings)):
+    folder = folder_of(run.trained, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Against a second process, for example one that a killed command has left.
+    with FolderLock(folder, 'lock'):
         started = time.monotonic()
         checkpoint = _train(run.trained, settings)
         trained = time.monotonic()
@@ -71,8 +71,8 @@ def execute(run: Run, settings: Settings) -> dict:
     return row
 
 
-def _train(run: Run, settings: Settings) -> str:
-    """Trains, unless the folder of the run has the checkpoint of the very same training."""
+def _train(run: Run, settings: ClaimsSettings) -> str:
+    """Return the checkpoint of a run: train, unless its folder has one with this fingerprint."""
     folder, mark = folder_of(run, settings), fingerprint(run, settings)
     done = folder / 'trained.json'
     checkpoint = runs.last_checkpoint(folder)
@@ -86,8 +86,8 @@ def _train(run: Run, settings: Settings) -> str:
     return str(checkpoint)
 
 
-def _test(run: Run, settings: Settings, checkpoint: str) -> dict:
-    """Figures and, where there are, confusion matrices."""
+def _test(run: Run, settings: ClaimsSettings, checkpoint: str) -> dict:
+    """Test a checkpoint, and return metrics and confusion matrices, if the task has any."""
     config = runner_config(run, settings)
     config.load_from, config.resume = checkpoint, False
     config.experiment_name = config.visualizer.name = f'{run.key}_test'
@@ -104,12 +104,12 @@ def _test(run: Run, settings: Settings, checkpoint: str) -> dict:
     return {**found, 'confusion': confusion} if confusion else found
 
 
-def _facts(run: Run, settings: Settings) -> dict:
-    """What the report says of the config."""
+def _facts(run: Run, settings: ClaimsSettings) -> dict:
+    """Return the facts about a config that the report shows."""
     config = runner_config(run, settings)
     dataset = config.test_dataloader.dataset
     return dict(
-        task=run.task,
+        task=run.variant.task,
         iterations=config.train_cfg.max_iters,
         batch_size=config.train_dataloader.batch_size,
         training_scenes=config.train_dataloader.dataset.get('indices'),
@@ -118,7 +118,7 @@ def _facts(run: Run, settings: Settings) -> dict:
 
 
 def _surroundings() -> dict:
-    """Hardware and versions."""
+    """Return hardware and versions."""
     cuda = torch.cuda.is_available()
     return dict(
         device=torch.cuda.get_device_name() if cuda else 'CPU',
@@ -127,18 +127,3 @@ def _surroundings() -> dict:
         versions=installed_versions(_PACKAGES),
         finished=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
     )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps a second process from the same folder, for example one of a killed command."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / 'lock').open('w') as file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            raise RuntimeError(
-                f'{folder} is in use by another process, which makes this run: wait for it or '
-                'end it'
-            ) from None
-        yield

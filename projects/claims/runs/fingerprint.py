@@ -1,18 +1,18 @@
-"""What a result depends on, in a few characters."""
+"""A hash of everything that a result depends on."""
 
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from projects.shapescenes.generator.writer import MANIFEST
 
+from .claims_settings import DEFAULT_DATA, ClaimsSettings
 from .configuration import experiment, replace_prefix
-from .plan import Run
-from .settings import DEFAULT_DATA, Settings
+from .run_plan import Run
 
 _PARTS = (
     'model',
@@ -28,20 +28,20 @@ _PARTS = (
 _LENGTH = 16
 
 
-def fingerprint(run: Run, settings: Settings) -> str:
-    """A hash of the parts of the config that matter, and of the files they name.
+def fingerprint(run: Run, settings: ClaimsSettings) -> str:
+    """Return a hash of the relevant parts of a run's config and of the files they name.
 
-    Where the data and the results are does not matter, nor what is logged.
+    It does not depend on the folders of the data and the results, nor on logging.
 
     Args:
         run (Run): The run.
-        settings (Settings): Those of all runs.
+        settings (ClaimsSettings): Settings of all runs.
 
     Returns:
         str: 16 hexadecimal digits.
 
     Raises:
-        FileNotFoundError: If a file or folder that the config names is not there.
+        FileNotFoundError: If a file or folder that the config names does not exist.
     """
     config = experiment(run, settings).to_dict()
     parts = {name: config.get(name) for name in _PARTS}
@@ -66,14 +66,14 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _content(path: Path) -> list[str]:
-    """Hashes of a file, of the manifest of scenes, or of the weights in a folder.
+    """Return hashes of a file, of the manifest of scenes, or of the weights in a folder.
 
-    Scenes are known by their manifest: the generator gives the same ones each time.
+    The manifest identifies the scenes: the generator renders the same pixels each time.
     """
     if path.is_file():
         return [_file_hash(path)]
     if not path.is_dir():
-        raise FileNotFoundError(f'{path}, which a config names, is not there')
+        raise FileNotFoundError(f'{path} does not exist, but a config names it')
     if (path / MANIFEST).exists():
         return [_file_hash(path / MANIFEST)]
     return [_file_hash(file) for file in sorted(path.rglob('*.safetensors'))]
@@ -84,7 +84,7 @@ def _file_hash(path: Path) -> str:
     return _hash(str(path.resolve()), state.st_mtime_ns, state.st_size)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hash(path: str, _time: int, _size: int) -> str:
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()

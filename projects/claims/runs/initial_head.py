@@ -1,4 +1,4 @@
-"""All variants of a task start from one and the same head."""
+"""Start all variants of a task from the same neck and heads."""
 
 import re
 
@@ -17,14 +17,14 @@ _LEVEL = re.compile(r'neck\.lateral_convs\.(\d+)\.')
 
 
 def initial_head(config: str | Config, seed: int) -> dict[str, Tensor]:
-    """Neck and heads of a config as they are before training.
+    """Return the weights of a config's neck and heads before training.
 
     Args:
-        config (str | Config): Its file, or itself.
-        seed (int): What they are drawn from.
+        config (str | Config): The config or its file.
+        seed (int): Seed of the weights.
 
     Returns:
-        dict[str, Tensor]: The model's state without that of the backbone.
+        dict[str, Tensor]: The state dict of the model without the backbone.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config)
@@ -43,16 +43,16 @@ def initial_head(config: str | Config, seed: int) -> dict[str, Tensor]:
 
 @register_module(HOOKS)
 class InitialHeadHook(Hook):
-    """Gives neck and heads the weights of another config's, and starts all draws anew.
+    """Copy the initial neck and heads of a base config, and seed again.
 
-    Variants with as many attention maps as that config get all of its weights. A lateral
-    convolution over another number of maps gets those of the U-Net's feature channels, which come
-    first, and keeps what it drew for its maps itself. Seeding again afterwards gives all variants
-    the same order and flips of images, however many weights each has drawn before.
+    A variant with as many attention maps as the base config gets all weights. With another number
+    of maps, a lateral convolution gets the weights of the U-Net's feature channels, which come
+    first, and keeps its own weights for the maps. Seeding again gives all variants the same order
+    and flips of images, whatever number of weights they have drawn before.
 
     Args:
-        config (dict): ``model`` and ``default_scope`` of that config.
-        seed (int): What its head is drawn from.
+        config (dict): ``model`` and ``default_scope`` of the base config.
+        seed (int): Seed of the base config's weights, and of the training.
     """
 
     priority = 'VERY_HIGH'
@@ -61,13 +61,13 @@ class InitialHeadHook(Hook):
         self.config, self.seed = Config(dict(config)), seed
 
     def before_train(self, runner) -> None:
-        """Copies the weights.
+        """Copy the weights and seed.
 
         Args:
-            runner (Runner): With a model of the same neck and heads.
+            runner (Runner): Its model has the neck and heads of the base config.
 
         Raises:
-            ValueError: If the model has other neck and heads.
+            ValueError: If the model has another neck or other heads.
         """
         model = runner.model
         head = initial_head(self.config, self.seed)
@@ -75,8 +75,8 @@ class InitialHeadHook(Hook):
         if own.keys() != head.keys():
             odd = sorted(own.keys() ^ head.keys())
             raise ValueError(
-                f'neck and heads differ from those that all variants start from, for example in '
-                f'{odd[0]}: leave them as the base config of the task has them'
+                f'neck and heads differ from those of the base config, for example in {odd[0]}: '
+                'keep those of the base config'
             )
         for name, weight in own.items():
             _copy(weight, head[name], name, model.backbone)
@@ -92,8 +92,8 @@ def _copy(weight: Tensor, source: Tensor, name: str, backbone) -> None:
     # Output channels and kernel.
     if level is None or weight[:, :1].shape != source[:, :1].shape:
         raise ValueError(
-            f'{name} has shape {tuple(weight.shape)}, that of the head which all variants start '
-            f'from {tuple(source.shape)}: variants may differ in attention maps only'
+            f'{name} has shape {tuple(weight.shape)}, but {tuple(source.shape)} in the base '
+            'config: variants may differ in attention maps only'
         )
     features = backbone.out_channels[int(level[1])] - backbone.prompt.num_tokens
     weight[:, :features] = source[:, :features].to(weight)

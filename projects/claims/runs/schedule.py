@@ -1,4 +1,4 @@
-"""Runs in processes of their own, several at once, until all are done or somebody asks to stop."""
+"""Run several worker processes at once, until all runs are done or a signal arrives."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmtadp.utils.resumable import noted_signals
+from mmtadp.utils.resumable import defer_signals
 
+from .claims_settings import ClaimsSettings
 from .configuration import folder_of
-from .plan import Run
-from .settings import Settings
+from .run_plan import Run
 
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 20
@@ -25,9 +25,9 @@ class Outcome:
     """How a schedule ended.
 
     Attributes:
-        done (int): Runs that finished.
-        failed (list[Run]): Runs that failed, or whose trained model is missing for that reason.
-        signal (int, optional): What asked to stop, if anything did.
+        done (int): Number of finished runs.
+        failed (list[Run]): Runs that failed, and runs that test the model of a failed run.
+        signal (int, optional): Signal that interrupted the schedule.
     """
 
     done: int
@@ -44,11 +44,12 @@ _WORKER = Path(__file__).resolve().parents[1] / 'tools' / 'worker.py'
 
 
 class _Child:
-    def __init__(self, run: Run, settings: Settings) -> None:
+    def __init__(self, run: Run, settings: ClaimsSettings) -> None:
         self.run, self.started = run, time.monotonic()
         self.log = folder_of(run.trained, settings) / LOG
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # OpenMP reads it when torch is imported. For the spin count see the tool of ShapeScenes.
+        # OpenMP reads both when torch is imported. Without the spin count, threads that wait for
+        # others take the cores from other runs.
         environment = {'GOMP_SPINCOUNT': '1000', 'TOKENIZERS_PARALLELISM': 'false', **os.environ}
         if settings.threads:
             environment['OMP_NUM_THREADS'] = str(settings.threads)
@@ -60,12 +61,12 @@ class _Child:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env=environment,
-                # Ctrl-C in a terminal goes to this process alone, which then ends the others.
+                # Ctrl-C reaches the parent alone, which then ends its workers.
                 start_new_session=True,
             )
 
     def stop(self) -> None:
-        """Asks to end, and waits; what does not is killed."""
+        """Terminate the process; kill it if it does not end in time."""
         self.process.terminate()
         try:
             self.process.wait(_PATIENCE_SECONDS)
@@ -75,25 +76,25 @@ class _Child:
 
 
 def run_all(
-    runs: Sequence[Run], settings: Settings, jobs: int, say: Callable[[str], None] = print
+    runs: Sequence[Run], settings: ClaimsSettings, jobs: int, say: Callable[[str], None] = print
 ) -> Outcome:
-    """Makes runs in their order, ``jobs`` at once.
+    """Execute runs in their order, ``jobs`` at once.
 
-    A run that tests another one's model starts after that one. SIGINT and SIGTERM end the
-    processes; what they were at is lost, all that is finished is in the results file.
+    A run that tests the model of another run starts after that run. SIGINT and SIGTERM end the
+    processes: unfinished runs are lost, finished ones are in the results file.
 
     Args:
-        runs (Sequence[Run]): Those that are missing.
-        settings (Settings): Those of all runs.
-        jobs (int): Processes at once.
-        say (Callable): Takes a line for each finished run.
+        runs (Sequence[Run]): The missing runs.
+        settings (ClaimsSettings): Settings of all runs.
+        jobs (int): Number of processes at once.
+        say (Callable): Receives a line for each finished run.
 
     Returns:
-        Outcome: How it went.
+        Outcome: Numbers of done and failed runs.
     """
     waiting, children = list(runs), []
     outcome, started = Outcome(0, [], None), time.monotonic()
-    with noted_signals() as asked:
+    with defer_signals() as asked:
         try:
             while (waiting or children) and not asked:
                 _drop_orphans(waiting, outcome, say)
@@ -114,7 +115,7 @@ def run_all(
 
 
 def _next(waiting: Sequence[Run], children: Sequence[_Child]) -> Run | None:
-    """The first run whose model nobody is about to train, or is working with."""
+    """Return the first run whose model no other process trains or tests."""
     busy = {child.run.trained for child in children}
     ahead: set[Run] = set()
     for run in waiting:
@@ -150,11 +151,11 @@ def _line(child: _Child, outcome: Outcome, left: int, total: int, started: float
 
 
 def duration(seconds: float) -> str:
-    """Such as ``1:05 h`` or ``2.5 min``."""
+    """Format a duration, for example ``1:05 h`` or ``2.5 min``."""
     minutes = seconds / 60
     return f'{minutes:.1f} min' if minutes < 60 else f'{int(minutes // 60)}:{minutes % 60:02.0f} h'
 
 
 def default_jobs(threads: int, cuda: bool) -> int:
-    """One run at a time on a GPU, on a CPU as many as fit with so many threads each."""
+    """Return the number of runs at once: one on a GPU, on a CPU as many as its cores allow."""
     return 1 if cuda else max(1, len(os.sched_getaffinity(0)) // max(1, threads))

@@ -1,4 +1,4 @@
-"""A small project: few scenes of 64 pixels, the untrained pipeline in TinySD's place."""
+"""A small project: TinySD and a few scenes of 64 pixels."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from projects.claims.runs.settings import Settings
+from projects.claims.runs.claims_settings import ClaimsSettings
 from projects.shapescenes.generator import write_dataset
 from tests.utils.paths import REPOSITORY
 
@@ -21,12 +21,11 @@ OPTIONS = {
 
 
 @pytest.fixture(scope='session')
-def claims_data(tmp_path_factory, demo_pipeline) -> Path:
+def claims_data(tmp_path_factory, tinysd) -> Path:
     """The folder of the data; read it, do not change it."""
     root = tmp_path_factory.mktemp('claims') / 'shapescenes'
     write_dataset(root, ['day'], num_training=TRAINING, num_validation=VALIDATION, size=SIZE)
-    for name in ('tinysd', 'tiny_pipeline'):
-        (root / name).symlink_to(demo_pipeline)
+    (root / 'tinysd').symlink_to(tinysd)
     write_captions(root / 'day', 'long', 0)
     write_captions(root / 'day', 'short', 1)
     return root
@@ -43,9 +42,9 @@ def write_captions(folder: Path, length: str, number: int) -> None:
 
 
 @pytest.fixture
-def settings(claims_data, tmp_path) -> Settings:
+def settings(claims_data, tmp_path) -> ClaimsSettings:
     """Two steps; results and models go to a folder of the test."""
-    return Settings(
+    return ClaimsSettings(
         configs=str(REPOSITORY / 'projects' / 'shapescenes' / 'configs'),
         data=str(claims_data),
         work_dir=str(tmp_path / 'work_dirs'),
@@ -56,7 +55,7 @@ def settings(claims_data, tmp_path) -> Settings:
 
 
 @pytest.fixture
-def own_data(claims_data, settings, tmp_path) -> Settings:
+def own_data(claims_data, settings, tmp_path) -> ClaimsSettings:
     """As ``settings``, with data that the test may change."""
     import dataclasses
 

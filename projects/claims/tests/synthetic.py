@@ -1,7 +1,8 @@
 """Raw results that nothing was trained for."""
 
+from projects.claims.report.statistics import METRICS
 from projects.claims.runs.confusion import SIZES
-from projects.claims.runs.plan import Run
+from projects.claims.runs.run_plan import Run
 
 CLASSES = ['background', 'star', 'gear', 'tree', 'lamp']
 
@@ -11,7 +12,7 @@ def make_row(
 ) -> dict:
     """A row whose figure is ``value``: mIoU, RMSE, or COCO AP of 0 to 1."""
     run = Run(config, seed, labelled, blur)
-    name = {'segmentation': 'mIoU', 'depth': 'rmse', 'detection': 'coco/bbox_mAP'}[run.task]
+    name, _ = METRICS[run.variant.task]
     row = dict(
         key=run.key,
         config=config,
@@ -19,7 +20,7 @@ def make_row(
         labelled=labelled,
         blur=blur,
         fingerprint='0' * 16,
-        task=run.task,
+        task=run.variant.task,
         iterations=400,
         batch_size=8,
         training_scenes=labelled or 100,
@@ -33,7 +34,7 @@ def make_row(
         versions=dict(torch='2.0'),
         finished='2026-01-01T00:00:00Z',
     )
-    if run.task == 'segmentation':
+    if run.variant.task == 'segmentation':
         right = round(10 * value)
         row['confusion'] = {
             size: [

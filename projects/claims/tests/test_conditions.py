@@ -1,6 +1,6 @@
 from projects.claims.report.conditions import by_blur, by_class, by_labelled
 from projects.claims.report.statistics import Results
-from projects.claims.runs.plan import CAPTIONS, NULL, ORACLE
+from projects.claims.runs.run_plan import CAPTIONS, NULL, ORACLE
 from projects.claims.tests.synthetic import make_row
 
 

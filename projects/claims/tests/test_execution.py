@@ -1,6 +1,9 @@
 """Runs through the stock runner, with two steps each."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +17,8 @@ from projects.claims.runs.configuration import folder_of, replace_prefix, runner
 from projects.claims.runs.confusion import SIZES, mean_iou
 from projects.claims.runs.execution import execute
 from projects.claims.runs.fingerprint import fingerprint
-from projects.claims.runs.plan import Run
-from projects.claims.runs.results import ResultsFile, run_of
+from projects.claims.runs.results_file import ResultsFile, run_of
+from projects.claims.runs.run_plan import Run
 from projects.claims.tests.conftest import VALIDATION, write_captions
 
 
@@ -36,6 +39,28 @@ def test_run_from_end_to_end(settings):
     # One checkpoint, without the optimizer.
     (checkpoint,) = runs.find_checkpoints(folder_of(run, settings))
     assert 'optimizer' not in torch.load(checkpoint, weights_only=False)
+
+
+def test_the_dumped_config_runs_with_the_stock_tool(settings, path_of_tests, repository):
+    """The hook and the metric of the runs are registered when the config is read."""
+    run = Run('null_shapescenes', 0)
+    row = execute(run, settings)
+    folder = folder_of(run, settings)
+    (checkpoint,) = runs.find_checkpoints(folder)
+    (config,) = folder.glob('*.py')
+    paths = [path_of_tests, os.environ.get('PYTHONPATH', '')]
+    command = [sys.executable, repository / 'tools' / 'test.py', config, checkpoint]
+    output = subprocess.run(
+        [*map(str, command), '--work-dir', str(folder / 'again')],
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert output.returncode == 0, output.stderr
+    (file,) = (folder / 'again').glob('*/*.json')
+    metrics = json.loads(file.read_text())
+    assert metrics['mIoU'] == pytest.approx(row['metrics']['mIoU'], abs=0.01)
 
 
 def test_the_scenes_that_are_counted_are_those_tested(settings):

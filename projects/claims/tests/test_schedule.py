@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from projects.claims.runs import schedule
-from projects.claims.runs.plan import Run
+from projects.claims.runs.run_plan import Run
 from projects.claims.runs.schedule import default_jobs, duration, run_all
 
 A, B, BLURRED = Run('a', 0), Run('b', 0), Run('a', 0, blur=1)

@@ -13,7 +13,8 @@ import pytest
 
 from mmtadp.captions import TaggerDataError
 from mmtadp.utils.resumable import RunError
-from projects.claims.runs.plan import full_plan
+from projects.claims.runs import run_data, schedule
+from projects.claims.runs.run_plan import full_plan
 from projects.claims.runs.schedule import Outcome
 from projects.claims.tests.conftest import OPTIONS
 from projects.claims.tests.conftest import claims_data as claims_data
@@ -25,7 +26,7 @@ _OPTIONS = [
 ]
 # As the command, on data that are there already.
 _COMMAND = """
-import runpy, sys, projects.claims.runs.preparation as p
+import runpy, sys, projects.claims.runs.run_data as p
 p.prepare_runs = lambda *_, **__: None
 sys.argv[:] = {argv!r}
 runpy.run_path(sys.argv[0], run_name='__main__')
@@ -37,7 +38,7 @@ def claims(repository, monkeypatch, tmp_path) -> ModuleType:
     """The command's module, in a folder of the test; it prepares no data."""
     monkeypatch.chdir(tmp_path)
     module = load_tool(repository, 'projects/claims/tools/claims.py')
-    monkeypatch.setattr(module, 'prepare_runs', lambda *_, **__: None)
+    monkeypatch.setattr(run_data, 'prepare_runs', lambda *_, **__: None)
     return module
 
 
@@ -46,7 +47,7 @@ def arguments(data, only: str, *more: str) -> list[str]:
 
 
 def keys(folder) -> list[str]:
-    file = folder / 'docs' / 'claims' / 'results.jsonl'
+    file = folder / 'projects' / 'claims' / 'results' / 'results.jsonl'
     return [json.loads(line)['key'] for line in file.read_text().splitlines()]
 
 
@@ -57,12 +58,12 @@ def test_made_once_and_again_when_something_changes(
     asked = arguments(claims_data, 'null_shapescenes-seed0')
     assert claims.main(asked) == 0
     output = capfd.readouterr().out
-    assert '1 runs, 1 of them to be made, 1 at once' in output
+    assert '1 runs, 1 of them missing, 1 at once' in output
     assert (
         '[1/1] null_shapescenes-seed0: ' in output and 'Wrote projects/claims/results.md' in output
     )
     assert keys(tmp_path) == ['null_shapescenes-seed0']
-    page = (tmp_path / 'docs' / 'claims.md').read_bytes()
+    page = (tmp_path / 'projects' / 'claims' / 'results.md').read_bytes()
     assert b'**1 of 129 runs are done.**' in page
     assert list((tmp_path / 'work_dirs/claims/null_shapescenes-seed0').glob('*.pth'))
 
@@ -73,10 +74,10 @@ def test_made_once_and_again_when_something_changes(
         asked_for.append([run.key for run in runs])
         return Outcome(len(runs), [], None)
 
-    monkeypatch.setattr(claims, 'run_all', made)
+    monkeypatch.setattr(schedule, 'run_all', made)
     assert claims.main(asked) == 0 and asked_for == [[]]
     assert claims.main([*asked[:5], '--report-only']) == 0
-    assert (tmp_path / 'docs' / 'claims.md').read_bytes() == page
+    assert (tmp_path / 'projects' / 'claims' / 'results.md').read_bytes() == page
 
     # With another setting the result no longer holds.
     assert claims.main([*asked, 'optim_wrapper.optimizer.lr=0.01']) == 0
@@ -98,7 +99,7 @@ def test_a_killed_command_loses_what_it_was_at_and_no_more(repository, claims_da
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    results = tmp_path / 'docs' / 'claims' / 'results.jsonl'
+    results = tmp_path / 'projects' / 'claims' / 'results' / 'results.jsonl'
     second = tmp_path / 'work_dirs' / 'claims' / 'oracle_shapescenes-seed0' / 'lock'
     deadline = time.monotonic() + 300
     while not (results.exists() and second.exists()):
@@ -109,7 +110,7 @@ def test_a_killed_command_loses_what_it_was_at_and_no_more(repository, claims_da
     assert keys(tmp_path) == ['null_shapescenes-seed0']
     # Nobody is at the second one any more: its lock is free.
     with second.open('w') as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert 'The same command continues' in (tmp_path / 'output').read_text()
 
 
@@ -130,7 +131,7 @@ def test_dry_run_lists_and_does_nothing(claims, tmp_path, capsys):
 def test_failed_runs_and_signals_give_the_exit_code(claims, monkeypatch, tmp_path, capsys):
     run = full_plan()[0]
     for outcome, code in ((Outcome(0, [run], None), 1), (Outcome(0, [], signal.SIGINT), 130)):
-        monkeypatch.setattr(claims, 'run_all', lambda *_, outcome=outcome, **__: outcome)
+        monkeypatch.setattr(schedule, 'run_all', lambda *_, outcome=outcome, **__: outcome)
         assert claims.main(['--quick']) == code
     assert 'Interrupted. The same command continues.' in capsys.readouterr().out
 
@@ -156,6 +157,6 @@ def test_what_preparation_lacks_is_said(claims, monkeypatch, capsys, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(claims, 'prepare_runs', fail)
+    monkeypatch.setattr(run_data, 'prepare_runs', fail)
     assert claims.main(['--only', 'null_shapescenes-seed0']) == 2
     assert capsys.readouterr().err == f'error: {error}\n'

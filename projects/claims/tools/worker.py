@@ -1,21 +1,21 @@
-"""A process of one run: ``python worker.py SETTINGS RUN``, both as JSON."""
+"""Execute one run: ``python worker.py SETTINGS RUN``, both as JSON."""
 
 import json
 import sys
 from pathlib import Path
 
-# `projects` is found from the root; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
+from projects.claims.runs.claims_settings import ClaimsSettings
 from projects.claims.runs.execution import execute
-from projects.claims.runs.plan import Run
-from projects.claims.runs.settings import Settings
+from projects.claims.runs.run_plan import Run
 
 
 def main() -> None:
-    """Entry point."""
+    """Execute the run of the command line."""
     settings, run = map(json.loads, sys.argv[1:])
-    execute(Run(**run), Settings(**settings))
+    execute(Run(**run), ClaimsSettings(**settings))
 
 
 if __name__ == '__main__':

@@ -1,16 +1,1 @@
-"""The captioner: an image-to-text model of ShapeScenes, and how it is trained and tested."""
-
-from .card import write_card
-from .evaluation import captioner_scores, score_captions, true_scores
-from .training import CaptionerSettings, train_captioner
-from .wording import LONG_MIN_NEW_TOKENS
-
-__all__ = [
-    'LONG_MIN_NEW_TOKENS',
-    'CaptionerSettings',
-    'captioner_scores',
-    'score_captions',
-    'train_captioner',
-    'true_scores',
-    'write_card',
-]
+"""The captioner: train and evaluate an image-to-text model of ShapeScenes."""

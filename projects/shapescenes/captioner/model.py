@@ -21,9 +21,9 @@ from mmtadp.utils.atomic_files import write_folder
 from .wording import BOS, EOS, MAX_NEW_TOKENS, PAD
 
 IMAGE_SIZE = 128
-"""Height and width of the images that the network sees, in pixels."""
+"""Height and width of the network's input in pixels."""
 
-# Text may hold as many tokens as generate.py asks for, and the start.
+# Positions for all new tokens that generate.py allows, and for the start token.
 _NUM_POSITIONS = MAX_NEW_TOKENS + 3
 _WIDTH = 192
 _STEM_CHANNELS, _CHANNELS = 16, (32, 64, 128)
@@ -31,17 +31,17 @@ _STRIDE = 16
 
 
 def build_captioner(tokenizer: PreTrainedTokenizerFast, seed: int) -> VisionEncoderDecoderModel:
-    """A small ResNet and ViT that see, and a GPT-2 that speaks, with weights of a seed.
+    """Build a captioner: a small ResNet and ViT as encoder, and a GPT-2 as decoder.
 
-    The ViT's inputs are the ResNet's features, as in DPT-Hybrid's encoder: transformers' way to a
-    convolutional network whose output is a sequence, which the decoder needs.
+    The ViT reads the ResNet's features, as in DPT-Hybrid's encoder. It is transformers' only
+    convolutional encoder whose output is a sequence, which the decoder needs.
 
     Args:
-        tokenizer (PreTrainedTokenizerFast): Whose words it is to say.
-        seed (int): Of the weights.
+        tokenizer (PreTrainedTokenizerFast): Tokenizer of the captions.
+        seed (int): Seed of the weights.
 
     Returns:
-        VisionEncoderDecoderModel: (N, 3, 128, 128) in [-1, 1] to text.
+        VisionEncoderDecoderModel: Writes captions of images (N, 3, 128, 128) in [-1, 1].
     """
     resnet = ResNetConfig(
         embedding_size=_STEM_CHANNELS,
@@ -80,7 +80,7 @@ def build_captioner(tokenizer: PreTrainedTokenizerFast, seed: int) -> VisionEnco
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
         encoder, decoder, decoder_start_token_id=start, **tokens
     )
-    # Modules draw their weights from torch's global generator: leave the caller's as it was.
+    # Modules draw their weights from torch's global generator: keep the caller's state.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = VisionEncoderDecoderModel(
@@ -93,7 +93,7 @@ def build_captioner(tokenizer: PreTrainedTokenizerFast, seed: int) -> VisionEnco
 
 
 def build_image_processor() -> ViTImageProcessorPil:
-    """Resizes an image and scales it to [-1, 1], as the network's training did."""
+    """Resize images, and scale them to [-1, 1], as in training."""
     return ViTImageProcessorPil(
         size=dict(height=IMAGE_SIZE, width=IMAGE_SIZE),
         image_mean=[0.5, 0.5, 0.5],
@@ -104,13 +104,13 @@ def build_image_processor() -> ViTImageProcessorPil:
 def write_captioner(
     model: VisionEncoderDecoderModel, tokenizer: PreTrainedTokenizerFast, folder: Path
 ) -> None:
-    """Writes a folder that ``tools/captions/generate.py --model`` takes, whole or not at all.
+    """Write a captioner's folder, whole or not at all.
 
     Args:
-        model (VisionEncoderDecoderModel): Its weights go to the file in half precision; it is left
-            as it is.
+        model (VisionEncoderDecoderModel): The model, which is not changed. The file holds its
+            weights in half precision.
         tokenizer (PreTrainedTokenizerFast): Its tokenizer.
-        folder (Path): Where to.
+        folder (Path): Destination.
     """
 
     def write(new: Path) -> None:

@@ -1,10 +1,11 @@
-"""What the captioner says: a short caption, and when that may not be the end, a long one.
+"""Training texts of the captioner, and its tokenizer.
 
-BLIP-2 gives longer captions where ``min_new_tokens`` forbids the end of a short one. Here a text
-is a short caption and either its end or :data:`MORE` with the long caption behind. The end is much
-the likelier, so captions are short; where it is forbidden :data:`MORE` follows, and the
-tokenizer's decoder leaves out what stands in front of it. No short caption has
-:data:`LONG_MIN_NEW_TOKENS` tokens, so that many new tokens are what asks for the long one.
+BLIP-2 writes longer captions if ``min_new_tokens`` forbids the end of a short one. The captioner
+imitates this. A training text is a short caption, then either the end of the text or :data:`MORE`
+and the long caption. The end is much more likely, so captions are short by default. If
+``min_new_tokens`` forbids it, :data:`MORE` and the long caption follow, and the decoder of the
+tokenizer removes everything before the long caption. All short captions have fewer than
+:data:`LONG_MIN_NEW_TOKENS` tokens, so this value of ``min_new_tokens`` gives the long caption.
 """
 
 from collections.abc import Sequence
@@ -16,27 +17,26 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
 from projects.shapescenes.generator import Scene, scene_captions
-from projects.shapescenes.tinysd.untrained.vocabulary import shapescenes_words
+from projects.shapescenes.tinysd.clip_tokenizer import shapescenes_words
 
 LONG_MIN_NEW_TOKENS = 20
 """``min_new_tokens`` that gives the long caption."""
 
 MAX_NEW_TOKENS = 77
-"""Tokens that a text has at most, its end included."""
+"""Largest number of tokens of a text, its end included."""
 
 MORE = '<more>'
-"""What stands between a short caption and the long one."""
+"""Separator of a short caption and the long one."""
 
 BOS, EOS, PAD, UNKNOWN = '<s>', '</s>', '<pad>', '<unk>'
 IGNORED = -100
-"""Label of what is not learned."""
+"""Label that the loss ignores."""
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """One token per word that a caption of ShapeScenes can hold, and per comma.
+def build_word_tokenizer() -> PreTrainedTokenizerFast:
+    """Build a tokenizer with one token per word of ShapeScenes' captions, and per comma.
 
-    Decoding leaves out what stands in front of :data:`MORE`, and the white space in front of a
-    comma.
+    Decoding removes everything up to :data:`MORE`, and the white space before a comma.
     """
     tokens = [PAD, BOS, EOS, UNKNOWN, MORE, ',', *shapescenes_words()]
     vocabulary = {token: index for index, token in enumerate(tokens)}
@@ -63,12 +63,12 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
 
 
 class Wording:
-    """Makes training texts of scenes.
+    """Write training texts of scenes.
 
     Args:
-        tokenizer (PreTrainedTokenizerFast): As :func:`build_tokenizer` makes it.
-        long_share (float): How often :data:`MORE` is learned at the end of a short caption
-            instead of the end of the text.
+        tokenizer (PreTrainedTokenizerFast): Result of :func:`build_word_tokenizer`.
+        long_share (float): Share of the texts that have :data:`MORE` as the label at the end of
+            the short caption, instead of the end of the text.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, long_share: float = 0.1) -> None:
@@ -76,11 +76,11 @@ class Wording:
         self._start, self._end, self._more = tokenizer.convert_tokens_to_ids([BOS, EOS, MORE])
 
     def batch(self, scenes: Sequence[Scene], generator: torch.Generator) -> dict[str, Tensor]:
-        """Texts of a batch, in which both captions of each scene are learned.
+        """Return the texts of a batch; the loss covers both captions of each scene.
 
         Args:
             scenes (Sequence[Scene]): N scenes.
-            generator (torch.Generator): Draws where :data:`MORE` is learned.
+            generator (torch.Generator): Chooses the texts with :data:`MORE` as a label.
 
         Returns:
             dict[str, Tensor]: ``decoder_input_ids`` and ``labels`` of the tokens that follow, (N,
@@ -90,7 +90,7 @@ class Wording:
         texts = [self._text(scene, more) for scene, more in zip(scenes, is_long)]
         inputs, labels = ([torch.tensor(part) for part in parts] for parts in zip(*texts))
         return dict(
-            # Any word will do behind the last one; of <pad>, transformers warns.
+            # The loss ignores these positions. For <pad>, transformers would warn.
             decoder_input_ids=pad_sequence(inputs, True, self._end),
             labels=pad_sequence(labels, True, IGNORED),
         )

@@ -1,4 +1,4 @@
-# The empty caption for every image; there is none to load.
+# The empty caption for every image; no caption is loaded.
 _base_ = 'tadp_shapescenes_depth.py'
 model = dict(backbone=dict(prompt=dict(type='NullTextPrompt')))
 train_pipeline = _base_.train_transforms

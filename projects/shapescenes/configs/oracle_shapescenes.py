@@ -1,7 +1,7 @@
 # TADP-Oracle: the names of the classes in the ground truth (Eq. 5).
 _base_ = 'tadp_shapescenes.py'
-# The background is in every scene and tells nothing: it is not counted among the classes present
-# (ignore_index), and as it is not, it is not named, nor drawn as a wrong name (always_named).
+# The background is in every scene, so its name carries no information: it neither counts as a
+# present class (ignore_index) nor is drawn as a wrong name (always_named).
 name_classes = dict(
     type='mmtadp.OracleCaptionTransform',
     class_names=_base_.class_names,

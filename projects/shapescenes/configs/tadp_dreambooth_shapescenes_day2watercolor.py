@@ -1,5 +1,5 @@
-# DreamBooth: a U-Net that has learnt the target domain as sks, and the token in the captions. In
-# training and in testing, as in the paper.
+# DreamBooth: a U-Net that is tuned to the target domain as "sks", and captions with that token, in
+# training and testing as in the paper.
 _base_ = 'tadp_null_modifier_shapescenes_day2watercolor.py'
 model = dict(backbone=dict(unet='data/shapescenes/dreambooth/watercolor/unet'))
 modifier = dict(type='mmtadp.DomainModifier', template='a sks style painting of {caption}')

@@ -1,4 +1,4 @@
-# Control with a nearby domain. In training and in testing, as in the paper.
+# Control with a nearby domain, in training and testing as in the paper.
 _base_ = 'tadp_null_modifier_shapescenes_day2watercolor.py'
 modifier = dict(type='mmtadp.DomainModifier', template='a comic style painting of {caption}')
 train_pipeline = [_base_.load_caption, modifier, *_base_.train_transforms]

@@ -1,4 +1,4 @@
-# TADP(NO): of each long caption its nouns.
+# TADP(NO): the nouns of each long caption.
 _base_ = 'tadp_shapescenes.py'
 load_caption = dict(
     type='mmtadp.CaptionLoadTransform', ann_file=_base_.data_root + '/captions_nouns.json'

@@ -1,4 +1,4 @@
-# The null modifier: captions as they are, in training by day and in testing alike.
+# The null modifier: unchanged captions, in training and testing.
 _base_ = [
     './_base_/models/tadp_fpn_tinysd.py',
     './_base_/datasets/shapescenes_day2watercolor.py',

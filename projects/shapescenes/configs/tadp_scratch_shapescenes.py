@@ -1,3 +1,3 @@
-# As tadp_shapescenes, with a U-Net that has learnt nothing.
+# As tadp_shapescenes, with an untrained U-Net.
 _base_ = 'tadp_shapescenes.py'
-model = dict(backbone=dict(unet='data/shapescenes/tiny_pipeline/unet'))
+model = dict(backbone=dict(unet='data/shapescenes/untrained/unet'))

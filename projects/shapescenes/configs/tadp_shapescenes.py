@@ -1,4 +1,4 @@
-# TADP in miniature: TinySD with the long captions of a captioner that sees the image alone.
+# TADP in miniature: TinySD with the long captions that the captioner writes from the image.
 _base_ = [
     './_base_/models/tadp_fpn_tinysd.py',
     './_base_/datasets/shapescenes.py',

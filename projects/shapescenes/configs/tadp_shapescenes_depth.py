@@ -5,5 +5,5 @@ _base_ = [
     './_base_/schedules/shapescenes.py',
     './_base_/default_runtime.py',
 ]
-# SegTTAModel merges class scores, which depth has none of.
+# SegTTAModel merges class scores, which depth does not have.
 tta_model = None

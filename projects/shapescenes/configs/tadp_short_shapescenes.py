@@ -1,4 +1,4 @@
-# As tadp_shapescenes, with short captions: about the largest objects (like TADP-0).
+# As tadp_shapescenes, with short captions, which name the largest objects (like TADP-0).
 _base_ = 'tadp_shapescenes.py'
 load_caption = dict(
     type='mmtadp.CaptionLoadTransform', ann_file=_base_.data_root + '/captions_short.json'

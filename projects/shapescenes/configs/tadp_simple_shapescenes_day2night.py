@@ -1,4 +1,4 @@
-# The simple modifier: the target domain in words. In training and in testing, as in the paper.
+# The simple modifier: the target domain in words, in training and testing as in the paper.
 _base_ = 'tadp_null_modifier_shapescenes_day2night.py'
 modifier = dict(type='mmtadp.DomainModifier', template='a dark night photo of {caption}')
 train_pipeline = [_base_.load_caption, modifier, *_base_.train_transforms]

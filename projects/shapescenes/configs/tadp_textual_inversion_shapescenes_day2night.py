@@ -1,5 +1,5 @@
-# Textual inversion: the target domain by a learned token, which the template calls {token}. In
-# training and in testing, as in the paper.
+# Textual inversion: the target domain as a learned token, {token} in the template, in training and
+# testing as in the paper.
 _base_ = 'tadp_null_modifier_shapescenes_day2night.py'
 learned_embeds = 'data/shapescenes/tokens/night/learned_embeds.safetensors'
 model = dict(backbone=dict(prompt=dict(learned_embeds=learned_embeds)))

@@ -2,11 +2,10 @@
 
 from .captions import scene_captions
 from .domains import DOMAINS
-from .png import encode_png
 from .render import Rendering, render_scene, visible_boxes
 from .scene import COLOURS, MAX_DEPTH, SETTINGS, SIZES, TEXTURES, Scene, SceneObject, sample_scene
 from .shapes import GROUPS, OBJECT_CLASSES
-from .writer import write_dataset
+from .writer import encode_png, write_dataset
 
 CLASSES = ('background', *OBJECT_CLASSES)
 """Class names in the order of the labels in a mask."""

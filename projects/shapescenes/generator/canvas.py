@@ -1,26 +1,25 @@
 """Noise, colours and coordinates that surfaces are painted with.
 
-Only element-wise arithmetic on float32 and integers, whose results do not
-depend on the machine: no sums, matrix products or transcendental functions
-over arrays.
+Only element-wise arithmetic on float32 and integers is used, whose results do not depend on the
+machine: no sums, matrix products or transcendental functions over arrays.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
-from .scene import FOCAL_LENGTH, Draws, Scene
+from .scene import FOCAL_LENGTH, RandomStream, Scene
 
 TILE = 512
-# Seed of the noise tiles, which all scenes share and look at from other corners.
+# Seed of the noise tiles, which all scenes share; each scene starts at another corner.
 _TILE_SEED = 20240617
 
 Colour = tuple[int, int, int]
 
 
-@lru_cache(maxsize=None)
+@cache
 def noise_tile(finest: int, octaves: int) -> np.ndarray:
-    """Seamless value noise.
+    """Return seamless value noise.
 
     Args:
         finest (int): Cells of the finest octave along each side, a power of 2.
@@ -33,7 +32,7 @@ def noise_tile(finest: int, octaves: int) -> np.ndarray:
     total = np.zeros((TILE, TILE), np.float32)
     for octave in range(octaves):
         cells = finest >> octave
-        lattice = Draws(_TILE_SEED, finest, octave).noise(cells, cells).astype(np.float32)
+        lattice = RandomStream(_TILE_SEED, finest, octave).noise(cells, cells).astype(np.float32)
         total += _upsample(lattice) * (1 << octave)
     low, high = total.min(), total.max()
     tile = (total - low) / (high - low)
@@ -42,7 +41,7 @@ def noise_tile(finest: int, octaves: int) -> np.ndarray:
 
 
 def _upsample(lattice: np.ndarray) -> np.ndarray:
-    """Periodic interpolation of a square lattice to the size of a tile."""
+    """Interpolate a square lattice periodically to the size of a tile."""
     cells = len(lattice)
     position = np.arange(TILE, dtype=np.float32) * (cells / TILE)
     low = position.astype(np.int64)
@@ -64,7 +63,7 @@ class Canvas:
 
     Args:
         scene (Scene): The scene.
-        size (int): Height and width of the picture in pixels.
+        size (int): Height and width of the image in pixels.
 
     Attributes:
         y: (size, 1) rows in image heights.
@@ -76,19 +75,19 @@ class Canvas:
 
     def __init__(self, scene: Scene, size: int) -> None:
         self.scene, self.size = scene, size
-        self.draws = Draws(*scene.seed, 2)
+        self.stream = RandomStream(*scene.seed, 2)
         centres = (np.arange(size, dtype=np.float32) + 0.5) / size
         self.y, self.x = centres[:, None], centres[None, :]
         self.ground_top = int(scene.ground_row(scene.wall_depth) * size)
         below = self.y[self.ground_top :] - scene.horizon
         self.z = (FOCAL_LENGTH * scene.camera_height) / below
         self.u = (self.x - 0.5) * self.z / FOCAL_LENGTH
-        self._corner = self.draws.noise(2).astype(np.int64) * 2
+        self._corner = self.stream.noise(2).astype(np.int64) * 2
 
     def ground_noise(
         self, tile: np.ndarray, per_metre: float, per_metre_deep: float | None = None
     ) -> np.ndarray:
-        """Noise that lies on the ground, (rows, size) in [0, 1], flatter far away."""
+        """Return noise on the ground, (rows, size) in [0, 1], flatter far away."""
         deep = per_metre if per_metre_deep is None else per_metre_deep
         columns = (self.u * per_metre).astype(np.int64) + self._corner[0]
         rows = (self.z * deep).astype(np.int64) + self._corner[1]
@@ -98,13 +97,16 @@ class Canvas:
     def screen_noise(
         self, tile: np.ndarray, across: float, down: float, ground: bool = False
     ) -> np.ndarray:
-        """Noise in the picture plane; ``across`` and ``down`` are texels per image side."""
+        """Return noise in the image plane, (rows, size) in [0, 1].
+
+        ``across`` and ``down`` are texels per image side.
+        """
         y = self.y[self.ground_top :] if ground else self.y[: self.ground_top]
         columns = (self.x[0] * across).astype(np.int64) + self._corner[1]
         rows = (y[:, 0] * down).astype(np.int64) + self._corner[0]
         return tile[np.ix_(rows % TILE, columns % TILE)]
 
     def height_up(self) -> np.ndarray:
-        """(rows, 1): 0 at the foot of the backdrop, 1 at the top of the picture."""
+        """Return (rows, 1): 0 at the foot of the backdrop, 1 at the top of the image."""
         foot = self.ground_top / self.size
         return (foot - self.y[: self.ground_top]) / foot

@@ -1,24 +1,24 @@
 """Looks of the same scene: day, night, watercolor, comic.
 
-A domain takes the supersampled day picture and returns it in its own look.
-Nothing moves by more than a pixel, so masks, depth and boxes stay those of the
-day. As in ``canvas``, only operations with machine-independent results are
-used; OpenCV's median and odd-sized box filters on bytes are such.
+A domain takes the supersampled image of the day and returns it in another look. Nothing moves by
+more than a pixel, so mask, depth and boxes stay valid. As in ``canvas``, all operations have
+results that do not depend on the machine; OpenCV's median and odd-sized box filters on bytes are
+among them.
 """
 
-from typing import Callable
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from .canvas import noise_tile
-from .scene import SETTINGS, Draws, Scene
+from .scene import SETTINGS, RandomStream, Scene
 
 _LUMA = (77, 150, 29)
 
 
 def _luminance(image: np.ndarray) -> np.ndarray:
-    """(h, w) int32 in [0, 255] of a uint8 RGB image."""
+    """Return the luminance (h, w), int32 in [0, 255], of a uint8 RGB image."""
     r, g, b = (image[..., i].astype(np.int32) for i in range(3))
     return (r * _LUMA[0] + g * _LUMA[1] + b * _LUMA[2]) >> 8
 
@@ -28,28 +28,28 @@ def _to_bytes(image: np.ndarray) -> np.ndarray:
 
 
 def _texture(tile: np.ndarray, size: int, per_image: int, corner: int) -> np.ndarray:
-    """(size, size) window of a noise tile that spans ``per_image`` texels."""
+    """Return a window (size, size) of a noise tile that spans ``per_image`` texels."""
     index = (np.arange(size) * per_image // size + corner) % len(tile)
     return tile[np.ix_(index, index)]
 
 
 def day(image: np.ndarray, instances: np.ndarray, scene: Scene) -> np.ndarray:
-    """The picture as it was painted."""
+    """Return the image unchanged."""
     return image
 
 
 def night(image: np.ndarray, instances: np.ndarray, scene: Scene) -> np.ndarray:
-    """Little light, a blue cast, pools of lamp light, stars and sensor noise."""
+    """Add darkness, a blue cast, pools of lamp light, stars and sensor noise."""
     size = len(image)
-    draws = Draws(*scene.seed, 3)
+    stream = RandomStream(*scene.seed, 3)
     colour = image.astype(np.float32)
     grey = _luminance(image).astype(np.float32)[..., None]
     colour = colour * 0.6 + grey * 0.4
-    moonlight = np.array((0.3, 0.37, 0.56), np.float32) * draws.uniform(0.7, 1.0)
+    moonlight = np.array((0.3, 0.37, 0.56), np.float32) * stream.uniform(0.7, 1.0)
     lit = np.ones((size, size, 3), np.float32) * moonlight
 
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size
-    lights = [(draws.uniform(), draws.uniform(0.45, 0.8), draws.uniform(0.12, 0.24), 0.75)]
+    lights = [(stream.uniform(), stream.uniform(0.45, 0.8), stream.uniform(0.12, 0.24), 0.75)]
     lights += [
         (o.x, scene.ground_row(o.depth) - 0.4 * o.image_height, 0.6 * o.image_height, 1.1)
         for o in scene.objects
@@ -65,17 +65,17 @@ def night(image: np.ndarray, instances: np.ndarray, scene: Scene) -> np.ndarray:
     if not SETTINGS[scene.setting].has_wall:
         rows = int(scene.ground_row(scene.wall_depth) * 0.45 * size)
         sky = instances[:rows] == 0
-        stars = _texture(noise_tile(512, 1), size, 512, draws.integer(0, 511))[:rows] > 0.9965
+        stars = _texture(noise_tile(512, 1), size, 512, stream.integer(0, 511))[:rows] > 0.9965
         picture[:rows][stars & sky] += 150
-    noise = draws.noise(size, size, 3).astype(np.float32) - 127.5
+    noise = stream.noise(size, size, 3).astype(np.float32) - 127.5
     return _to_bytes(picture + noise * 0.16)
 
 
 def watercolor(image: np.ndarray, instances: np.ndarray, scene: Scene) -> np.ndarray:
-    """Flat washes with darker edges, granulated pigment and paper that shows through."""
+    """Paint flat washes with darker edges, granulated pigment and visible paper."""
     size = len(image)
-    draws = Draws(*scene.seed, 4)
-    corner = draws.integer(0, 511)
+    stream = RandomStream(*scene.seed, 4)
+    corner = stream.integer(0, 511)
     wash = cv2.medianBlur(cv2.medianBlur(image, 7), 5)
 
     # A brush does not follow an outline: wander by at most one final pixel.
@@ -103,7 +103,7 @@ def watercolor(image: np.ndarray, instances: np.ndarray, scene: Scene) -> np.nda
 
 
 def comic(image: np.ndarray, instances: np.ndarray, scene: Scene) -> np.ndarray:
-    """Few flat saturated colours, black ink outlines and halftone dots."""
+    """Reduce to flat saturated colours, and add ink outlines and halftone dots."""
     size = len(image)
     flat = cv2.medianBlur(image, 7)
     grey = _luminance(flat)[..., None]
@@ -136,4 +136,4 @@ DOMAINS: dict[str, Callable[[np.ndarray, np.ndarray, Scene], np.ndarray]] = {
     'watercolor': watercolor,
     'comic': comic,
 }
-"""Looks by name."""
+"""Domains by name."""

@@ -1,8 +1,7 @@
 """Outlines in the unit frame of an object: x to the right in [-0.5, 0.5], y up in [0, 1].
 
-Sines are rounded to 20 bits, so that a shape has the same coordinates whatever
-the machine's maths library returns in the last bit; everything after that is
-plain IEEE arithmetic.
+Sines are rounded to 20 bits, so coordinates do not depend on the last bit of the machine's maths
+library. Everything else is plain IEEE arithmetic.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Pictures, masks, depth and boxes of a scene."""
+"""Render image, mask, depth and boxes of a scene."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ _FIXED_COLOURS = {
 
 @dataclass(frozen=True)
 class Rendering:
-    """Everything the camera sees.
+    """What the camera sees of a scene.
 
     Attributes:
         image: (size, size, 3) uint8 RGB.
@@ -81,7 +81,7 @@ def render_scene(scene: Scene, size: int = 128, domain: str = 'day') -> Renderin
 
 
 def visible_boxes(instances: np.ndarray) -> dict[int, tuple[int, int, int, int, int]]:
-    """Boxes of the visible parts of objects.
+    """Return the boxes of the visible parts of objects.
 
     Args:
         instances (np.ndarray): :attr:`Rendering.instances`.
@@ -105,7 +105,7 @@ def visible_boxes(instances: np.ndarray) -> dict[int, tuple[int, int, int, int, 
 
 
 class _Patch:
-    """The part of the supersampled picture that one object touches."""
+    """The part of the supersampled image that one object touches."""
 
     def __init__(self, scene: Scene, obj: SceneObject, fine: int) -> None:
         self.obj = obj
@@ -115,7 +115,7 @@ class _Patch:
         half_width = height * class_width(obj.name) * 0.5 + height * 0.08 + 2
 
         def even(value: float, upwards: int) -> int:
-            # Whole pixels of the final picture, inside it.
+            # Whole pixels of the final image, inside it.
             clipped = min(max(int(value) // SUPERSAMPLING + upwards, 0), fine // SUPERSAMPLING)
             return clipped * SUPERSAMPLING
 
@@ -184,7 +184,7 @@ class _Patch:
         return covered
 
     def _pattern(self) -> np.ndarray | None:
-        """Where the body's texture has its second tone, or None for a plain body."""
+        """Return where the texture has its second tone, or None for a plain body."""
         texture, shift = self.obj.texture, self.obj.shift
         x, y = (self.x + shift + 4) / 0.17, (self.y + shift + 4) / 0.17
         if texture == 'striped':
@@ -198,7 +198,7 @@ class _Patch:
 
 
 def _shrink(values: np.ndarray) -> np.ndarray:
-    """Sum over the supersamples of each pixel."""
+    """Return the sum over the supersamples of each pixel."""
     return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
 
 

@@ -1,11 +1,12 @@
 """What is in a scene: objects, where they stand, and on what.
 
-A scene is a description without pixels. It depends on its seed alone, so every
-domain and every image size is a picture of the same scene.
+A scene is a description without pixels. It depends on its seed alone, so all domains and image
+sizes show the same scene.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ FOCAL_LENGTH = 0.95
 """Focal length of the (square) camera in image heights."""
 
 MAX_DEPTH = 10.0
-"""Depth in metres at which everything farther is put, the sky included."""
+"""Largest depth in metres; everything farther, the sky included, has this depth."""
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     'red': (208, 48, 44),
@@ -50,7 +51,7 @@ class Setting:
 
     Attributes:
         ground: Surface that the objects stand on.
-        backdrop: What rises behind the ground.
+        backdrop: Surface that rises behind the ground.
         has_wall: Whether the backdrop is a wall at a finite depth; otherwise
             the ground runs to the horizon.
         ground_phrase: How captions name the ground.
@@ -107,7 +108,7 @@ class SceneObject:
 
     @property
     def image_height(self) -> float:
-        """Height in the picture, in image heights."""
+        """Height in the image, in image heights."""
         return FOCAL_LENGTH * self.height / self.depth
 
 
@@ -143,30 +144,33 @@ class Scene:
         return obj.x - half_width, bottom - height, obj.x + half_width, bottom
 
 
-class Draws:
-    """Random draws whose values are the same in every numpy release.
+class RandomStream:
+    """Random numbers that are the same in every numpy release.
 
-    Only ``RandomState.random_sample`` is used: its stream is frozen by numpy's
-    policy, and every other draw is arithmetic on it.
+    Only ``RandomState.random_sample`` is used: numpy's policy freezes its values, and all other
+    methods are arithmetic on them.
+
+    Args:
+        *seed (int): Non-negative integers.
     """
 
     def __init__(self, *seed: int) -> None:
         self._state = np.random.RandomState(list(seed))
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """A number in [low, high)."""
+        """Return a number in [low, high)."""
         return low + (high - low) * float(self._state.random_sample())
 
     def integer(self, low: int, high: int) -> int:
-        """An integer in [low, high], both included."""
+        """Return an integer in [low, high], both included."""
         return low + int(self.uniform() * (high - low + 1))
 
     def pick(self, items: Sequence[T]) -> T:
-        """One of ``items``."""
+        """Return one of ``items``."""
         return items[self.integer(0, len(items) - 1)]
 
     def noise(self, *shape: int) -> np.ndarray:
-        """Uniform noise in [0, 256) as uint8."""
+        """Return uniform noise in [0, 255], uint8."""
         return (self._state.random_sample(shape) * 256).astype(np.uint8)
 
 
@@ -188,21 +192,21 @@ def sample_scene(*seed: int, min_objects: int = 3, max_objects: int = 6) -> Scen
             f'expected 1 <= min_objects <= max_objects, '
             f'got min_objects={min_objects}, max_objects={max_objects}'
         )
-    draws = Draws(*seed)
-    setting = draws.pick(list(SETTINGS))
+    stream = RandomStream(*seed)
+    setting = stream.pick(list(SETTINGS))
     scene = Scene(
         seed=seed,
         setting=setting,
-        horizon=draws.uniform(0.34, 0.46),
-        camera_height=draws.uniform(1.0, 1.25),
-        wall_depth=draws.uniform(6.2, 8.0) if SETTINGS[setting].has_wall else MAX_DEPTH,
+        horizon=stream.uniform(0.34, 0.46),
+        camera_height=stream.uniform(1.0, 1.25),
+        wall_depth=stream.uniform(6.2, 8.0) if SETTINGS[setting].has_wall else MAX_DEPTH,
         objects=(),
     )
     objects: list[SceneObject] = []
-    for _ in range(draws.integer(min_objects, max_objects)):
-        obj = _draw_object(draws)
+    for _ in range(stream.integer(min_objects, max_objects)):
+        obj = _draw_object(stream)
         for _ in range(80):
-            obj = _place(obj, draws)
+            obj = _place(obj, stream)
             if _fits(scene, obj, objects):
                 objects.append(obj)
                 break
@@ -210,14 +214,14 @@ def sample_scene(*seed: int, min_objects: int = 3, max_objects: int = 6) -> Scen
     return Scene(**{**vars(scene), 'objects': tuple(objects)})
 
 
-def _draw_object(draws: Draws) -> SceneObject:
-    name = draws.pick(OBJECT_CLASSES)
-    colour, accent = draws.pick(list(COLOURS)), draws.pick(list(COLOURS))
+def _draw_object(stream: RandomStream) -> SceneObject:
+    name = stream.pick(OBJECT_CLASSES)
+    colour, accent = stream.pick(list(COLOURS)), stream.pick(list(COLOURS))
     if accent == colour:
         accent = 'white' if colour != 'white' else 'red'
     # Plain objects are as common as all textured ones together.
-    texture = draws.pick(TEXTURES[1:]) if draws.uniform() < 0.5 else TEXTURES[0]
-    size = draws.pick(('small', 'medium', 'medium', 'big'))
+    texture = stream.pick(TEXTURES[1:]) if stream.uniform() < 0.5 else TEXTURES[0]
+    size = stream.pick(('small', 'medium', 'medium', 'big'))
     tilt = 0.5 if name in ROLLING else 0.012
     return SceneObject(
         name=name,
@@ -225,22 +229,22 @@ def _draw_object(draws: Draws) -> SceneObject:
         accent=accent,
         texture=texture,
         size=size,
-        height=draws.uniform(*SIZES[size]),
+        height=stream.uniform(*SIZES[size]),
         x=0.5,
         depth=3.0,
-        turns=draws.uniform(-tilt, tilt),
-        shift=draws.uniform(),
+        turns=stream.uniform(-tilt, tilt),
+        shift=stream.uniform(),
     )
 
 
-def _place(obj: SceneObject, draws: Draws) -> SceneObject:
-    # Uniform in 1/depth, so that objects are spread evenly over the picture's rows.
-    depth = 1.0 / draws.uniform(1 / 4.8, 1 / 2.0)
-    return SceneObject(**{**vars(obj), 'depth': depth, 'x': draws.uniform(0.04, 0.96)})
+def _place(obj: SceneObject, stream: RandomStream) -> SceneObject:
+    # Uniform in 1/depth, so that objects are spread evenly over the rows of the image.
+    depth = 1.0 / stream.uniform(1 / 4.8, 1 / 2.0)
+    return SceneObject(**{**vars(obj), 'depth': depth, 'x': stream.uniform(0.04, 0.96)})
 
 
 def _fits(scene: Scene, obj: SceneObject, others: list[SceneObject]) -> bool:
-    """Whether ``obj`` lies inside the picture and no object is hidden for the most part."""
+    """Return whether ``obj`` lies inside the image and no object is more than 40 % hidden."""
     left, top, right, bottom = scene.box(obj)
     width = right - left
     if bottom > 0.98 or top < 0.02 or left < -0.12 * width or right > 1 + 0.12 * width:
@@ -256,7 +260,7 @@ def _fits(scene: Scene, obj: SceneObject, others: list[SceneObject]) -> bool:
 
 
 def _overlap(one: tuple[float, ...], two: tuple[float, ...]) -> float:
-    """Share of box ``one`` that lies inside box ``two``."""
+    """Return the share of box ``one`` that lies inside box ``two``."""
     width = min(one[2], two[2]) - max(one[0], two[0])
     height = min(one[3], two[3]) - max(one[1], two[1])
     if width <= 0 or height <= 0:

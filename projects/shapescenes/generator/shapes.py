@@ -1,12 +1,11 @@
-"""The 24 object classes: what each looks like.
+"""The 24 object classes and their shapes.
 
-Classes come in groups that share a silhouette and differ in their details
-only, so a small or blurred object can be told from its neighbours in the group
-by little else than the caption. Colour and texture are drawn independently of
-the class and decide nothing.
+Classes of a group share a silhouette and differ in details only, so a small or blurred object is
+easily confused with the other classes of its group. Colour and texture are drawn independently of
+the class and do not reveal it.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from .geometry import (
@@ -271,7 +270,7 @@ def class_layers() -> dict[str, list[Layer]]:
     return {**_discs(), **_spiky(), **_boxy(), **_stalks(), **_triangles(), **_tall()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def class_width(name: str) -> float:
     """Largest horizontal extent of a class, as a fraction of its height."""
     widths = [abs(o[:, 0]).max() for layer in class_layers()[name] for o in layer.outlines]

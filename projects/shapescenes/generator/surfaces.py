@@ -1,10 +1,10 @@
 """Procedural grounds and backdrops.
 
-Like all painting here, with operations only whose results do not depend on the machine; see
-``canvas``.
+The operations are restricted to those whose results do not depend on the machine; see
+:mod:`.canvas`.
 """
 
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def _snow(c: Canvas) -> np.ndarray:
 def _road(c: Canvas) -> np.ndarray:
     grain = c.ground_noise(noise_tile(256, 2), 150)
     image = blend((74, 76, 82), (124, 124, 128), grain)
-    centre = np.abs(c.u - c.draws.uniform(-1.2, 1.2))
+    centre = np.abs(c.u - c.stream.uniform(-1.2, 1.2))
     dashes = (centre < 0.09) & ((c.z * 0.9).astype(np.int64) % 2 == 0)
     image[dashes] = image[dashes] * 0.25 + 170
     return image
@@ -152,7 +152,7 @@ def _sunset(c: Canvas) -> np.ndarray:
 
 
 def _wallpaper(c: Canvas) -> np.ndarray:
-    base = c.draws.pick(((214, 196, 160), (168, 190, 200), (196, 172, 186), (178, 194, 156)))
+    base = c.stream.pick(((214, 196, 160), (168, 190, 200), (196, 172, 186), (178, 194, 156)))
     light = tuple(min(255, v + 26) for v in base)
     stripe = ((c.x * 14 + 0.3) % 2 < 1).astype(np.float32)
     paper = c.screen_noise(noise_tile(256, 2), 400, 400)

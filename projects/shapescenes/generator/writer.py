@@ -1,25 +1,28 @@
 """Write ShapeScenes to disk, in folders that stock datasets read."""
 
+import io
 import json
 import multiprocessing
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Iterator, NamedTuple, Sequence
+from typing import NamedTuple
 
+import numpy as np
 from mmengine.utils import ProgressBar
+from PIL import Image
 
 from mmtadp.utils.atomic_files import write_bytes, write_text
 
 from .captions import scene_captions
 from .domains import DOMAINS
-from .png import encode_png
 from .render import MIN_SIZE, render_scene, visible_boxes
 from .scene import SETTINGS, sample_scene
 from .shapes import OBJECT_CLASSES
 
 GENERATOR_VERSION = 1
-"""Raised whenever the same seed gives other bytes than before."""
+"""Raised whenever the same seed gives other pixels, captions or boxes than before."""
 
 SPLITS = ('training', 'validation')
 MANIFEST = 'shapescenes.json'
@@ -52,7 +55,7 @@ def write_dataset(
     seed: int = 0,
     workers: int = 0,
 ) -> None:
-    """Write the dataset, or what is missing of it.
+    """Write the dataset, or its missing parts.
 
     The layout is ADE20K's, once per domain::
 
@@ -63,25 +66,24 @@ def write_dataset(
         root/day/instances_{training,validation}.json                 COCO boxes
         root/day/shapescenes.json                                     the request, and whether done
 
-    Every domain shows the same scenes, so all files but the images are equal.
-    ``class_label`` is the index of the scene's setting. Each file appears
-    whole or not at all; a call after an interruption continues, and a call for
-    a complete set returns at once.
+    All domains show the same scenes, so all files but the images are equal. ``class_label`` is
+    the index of the scene's setting. Each file appears whole or not at all. A call after an
+    interruption continues, and a call for a complete dataset returns at once.
 
     Args:
         root (str | PathLike): Folder to write to.
-        domains (Sequence[str]): Looks to render, keys of ``DOMAINS``.
+        domains (Sequence[str]): Domains to render, keys of ``DOMAINS``.
         num_training (int): Scenes of the training split.
         num_validation (int): Scenes of the validation split.
         size (int): Height and width of the images in pixels.
-        seed (int): The same seed gives the same bytes. Scenes of the two
-            splits and of two seeds are different.
-        workers (int): Processes; 0 renders in this one.
+        seed (int): The same seed gives the same pixels, captions and boxes on any machine. The two
+            splits, and any two seeds, have different scenes.
+        workers (int): Processes that render; 0 renders in the calling process.
 
     Raises:
         ValueError: If an argument is out of range.
-        FileExistsError: If a domain's folder holds something else: another
-            request's set, or files that are not ShapeScenes.
+        FileExistsError: If a domain's folder holds another dataset: ShapeScenes with other
+            arguments, or files that are not ShapeScenes.
     """
     _check_arguments(domains, num_training, num_validation, size, seed, workers)
     for domain in domains:
@@ -157,13 +159,17 @@ def _write_domain(folder: Path, request: dict, workers: int) -> None:
 
 
 def _check_manifest(folder: Path, request: dict) -> bool:
-    """Whether ``folder`` holds this request's set, complete; an error if it holds another's."""
+    """Return whether ``folder`` holds the requested dataset and it is complete.
+
+    Raises:
+        FileExistsError: If it holds another one.
+    """
     if not folder.exists() or not any(folder.iterdir()):
         return False
     path = folder / MANIFEST
     if not path.exists():
         raise FileExistsError(
-            f'{folder} holds files but no {MANIFEST}, so they are not ShapeScenes; '
+            f'{folder} holds files but no {MANIFEST}, so it is not a ShapeScenes dataset; '
             'choose another folder'
         )
     found = json.loads(path.read_text(encoding='utf-8'))
@@ -174,14 +180,14 @@ def _check_manifest(folder: Path, request: dict) -> bool:
     ]
     if different:
         raise FileExistsError(
-            f'{folder} holds another ShapeScenes set ({"; ".join(different)}); '
+            f'{folder} holds another ShapeScenes dataset ({"; ".join(different)}); '
             'choose another folder, or delete this one'
         )
     return bool(found['complete'])
 
 
 def _is_whole(folder: Path, request: dict) -> bool:
-    """Whether the number of files of every kind is right."""
+    """Return whether each kind of file has the requested number of files."""
     return all(
         (folder / kind / split).is_dir()
         and sum(1 for _ in (folder / kind / split).glob('*.png')) == request[split]
@@ -191,12 +197,12 @@ def _is_whole(folder: Path, request: dict) -> bool:
 
 
 def _read_partial(path: Path) -> dict[str, dict]:
-    """Records of an interrupted run."""
+    """Return the records of an interrupted run by stem."""
     if not path.exists():
         return {}
     *whole, cut = path.read_text(encoding='utf-8').split('\n')
     if cut:
-        # The interruption fell into a line: drop it, its scene is drawn again.
+        # The interruption cut a line: drop it; its scene is rendered again.
         write_text(path, ''.join(f'{line}\n' for line in whole))
     return dict(json.loads(line) for line in whole)
 
@@ -209,7 +215,7 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[dict]:
 
 
 def _write_scene(job: _Job) -> dict:
-    """Write one scene's pictures and return what the set's JSON files say about it."""
+    """Write a scene's image, mask and depth map; return its entry of the JSON files."""
     scene = sample_scene(job.seed, SPLITS.index(job.split), job.index)
     rendering = render_scene(scene, job.size, job.domain)
     write_bytes(job.path('images'), encode_png(rendering.image))
@@ -249,3 +255,10 @@ def _coco(rows: list[tuple[_Job, dict]]) -> dict:
 
 def _write_json(path: Path, content: dict) -> None:
     write_text(path, json.dumps(content, indent=1) + '\n')
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encode an image (H, W) uint8 or uint16, or (H, W, 3) uint8 RGB, as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, 'PNG')
+    return buffer.getvalue()

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from mmtadp.models import no_pretrained_weights
 from projects.shapescenes.generator import CLASSES, write_dataset
-from projects.shapescenes.tinysd.untrained.pipeline import build_unet
+from projects.shapescenes.tinysd.networks import build_unet
 from tests.utils.paths import REPOSITORY
 
 CONFIGS = REPOSITORY / 'projects' / 'shapescenes' / 'configs'
@@ -76,7 +76,7 @@ ORACLES = {
     },
 }
 UNETS = {
-    'tadp_scratch_shapescenes': DATA / 'tiny_pipeline' / 'unet',
+    'tadp_scratch_shapescenes': DATA / 'untrained' / 'unet',
     **{
         f'tadp_dreambooth_shapescenes_day2{target}': DATA / 'dreambooth' / target / 'unet'
         for target in SENTENCES
@@ -97,7 +97,7 @@ def caption(kind: str, domain: str, split: str, index: int) -> str:
 
 
 @pytest.fixture(scope='module')
-def shapes(tmp_path_factory, demo_pipeline) -> Path:
+def shapes(tmp_path_factory, tinysd) -> Path:
     """A folder with all that the configs name: scenes, captions, models, tokens."""
     folder = tmp_path_factory.mktemp('project')
     root = folder / DATA
@@ -112,7 +112,7 @@ def shapes(tmp_path_factory, demo_pipeline) -> Path:
             for i in range(number)
         }
         (root / domain / f'captions_{kind}.json').write_text(json.dumps(entries))
-    (root / 'tinysd').symlink_to(demo_pipeline)
+    (root / 'tinysd').symlink_to(tinysd)
     # Another seed's U-Net stands for those that are not TinySD's own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -139,7 +139,7 @@ def run(shapes, tmp_path, monkeypatch, prompted):
         if 'size' in config.model.data_preprocessor:
             config.model.data_preprocessor.size = (SIZE, SIZE)
         config.train_cfg.max_iters = 2
-        # The test that follows says what a validation would.
+        # The test below replaces the validation.
         assert config.val_dataloader == config.test_dataloader
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
         config.default_hooks.logger.interval = 1
@@ -165,25 +165,23 @@ def check_unet(runner: Runner, place: Path | None) -> None:
     """The U-Net is the one in ``place``, or TinySD's."""
     assert runner.cfg.model.backbone.get('unet') == (str(place) if place else None)
     (file,) = (place or DATA / 'tinysd' / 'unet').glob('*.safetensors')
-    expected = load_file(file)['conv_in.weight']
+    expected = load_file(file)['conv_in.weight'].float()
     assert torch.equal(runner.model.backbone.unet.conv_in.weight, expected)
 
 
 def check_training(runner: Runner) -> None:
-    """Losses are sound; the U-Net's rate is a multiple of the others', its norms do not decay."""
+    """Losses are sound; there is one learning rate, and norms do not decay."""
     (file,) = Path(runner.log_dir).glob('vis_data/scalars.json')
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     losses = [line['loss'] for line in lines if 'loss' in line]
     assert len(losses) == 2 and all(0 < loss < 10 for loss in losses)
     unet = {id(p): name for name, p in runner.model.backbone.unet.named_parameters()}
-    cfg = runner.cfg
-    rates = {True: cfg.lr * cfg.unet_lr_mult, False: cfg.lr}
-    decay = cfg.optim_wrapper.optimizer.weight_decay
+    decay = runner.cfg.optim_wrapper.optimizer.weight_decay
     decays = set()
     for group in runner.optim_wrapper.param_groups:
         (parameter,) = group['params']
         if parameter.requires_grad:
-            assert group['initial_lr'] == pytest.approx(rates[id(parameter) in unet])
+            assert group['initial_lr'] == pytest.approx(runner.cfg.lr)
             decays.add((('norm' in unet.get(id(parameter), 'weight')), group['weight_decay']))
     assert {(True, 0.0), (False, decay)} <= decays and (True, decay) not in decays
 
@@ -250,7 +248,7 @@ def test_uncaptioned(run, prompted, name):
     runner = run(name)
     prompt = runner.model.backbone.prompt
     assert type(prompt).__name__ == UNCAPTIONED[name]
-    assert getattr(prompt, 'class_names', list(CLASSES)) == list(CLASSES)
+    assert prompt.class_names == (None if name.startswith('null') else list(CLASSES))
     assert captions_of(prompted, True) == captions_of(prompted, False) == []
     # There is none to load either.
     sample = runner.test_dataloader.dataset[0]['data_samples']
@@ -291,3 +289,9 @@ def test_the_first_scenes_are_labelled(shapes, monkeypatch, name):
             built = DATASETS.build(dict(dataset, indices=indices))
         stems = [Path(built.get_data_info(i)['img_path']).stem for i in range(len(built))]
         assert stems == [stem('training', i) for i in expected]
+
+
+@pytest.mark.parametrize('name', [name for name in CAPTIONED | UNCAPTIONED if 'detection' in name])
+def test_detection_needs_nothing_of_mmseg(name):
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    assert config.default_scope == 'mmdet' and 'mmseg' not in str(config.to_dict())

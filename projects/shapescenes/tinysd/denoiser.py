@@ -1,4 +1,4 @@
-"""Second stage: U-Net and text encoder learn to predict noise from captions."""
+"""Second stage: train U-Net and text encoder to predict noise, given captions."""
 
 from pathlib import Path
 
@@ -8,20 +8,20 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from mmtadp.models.diffusion import DiffusionModel, TextEncoder
-from mmtadp.personalization.diffusion import denoising_losses, sample_pictures
+from mmtadp.models.diffusion.denoising import denoising_losses, sample_images
 from mmtadp.personalization.images import grid
 from mmtadp.utils.atomic_files import write_file
-from projects.shapescenes.generator.scene import Draws
+from projects.shapescenes.generator.scene import RandomStream
 
-from .scenes import pretraining_scene, scene_domain, word_scene
+from .networks import build_text_encoder, build_unet
+from .pretraining_scenes import pretraining_scene, scene_domain, word_scene
 from .stage import Stage
-from .untrained.pipeline import build_text_encoder, build_unet
 
 NULL_SHARE = 0.1
-"""Share of captions that training drops."""
+"""Share of captions that training replaces with the empty caption."""
 
 TIMESTEP_SHIFT = 3.0
-"""How much more often high noise is drawn than low noise; 1 draws all timesteps alike."""
+"""Shift of the timesteps towards high noise; 1 draws all timesteps with equal probability."""
 
 _SHOWN_PROMPTS = (
     'a red star on the grass',
@@ -36,21 +36,20 @@ _COLUMNS, _DDIM_STEPS, _GUIDANCE = 4, 20, 4.0
 
 
 class Denoiser(Stage):
-    """The standard loss of latent diffusion, over U-Net and text encoder together.
+    """Train U-Net and text encoder together with the loss of latent diffusion.
 
-    Stable Diffusion's text encoder was trained before, on pictures and captions of its own; here
-    the captions of the scenes teach both.
+    Stable Diffusion uses a pretrained text encoder; here the captions of the scenes train it too.
 
-    A picture shows through all but high noise, and only there captions tell what it does not. As
-    in Stable Diffusion 3, timesteps are therefore drawn from a shifted distribution (Esser et al.,
-    2024, Sec. 5.3.2): t / T = s u / (1 + (s - 1) u), u uniform, s = 3.
+    At low noise the image itself is visible, so captions matter at high noise only. Timesteps are
+    therefore drawn from a shifted distribution, as in Stable Diffusion 3 (Esser et al., 2024,
+    Sec. 5.3.2): t / T = s u / (1 + (s - 1) u), u uniform, s = 3.
 
     Args:
         latents (Tensor): (N, 2, C, h, w), of scenes 0 to N - 1 and of their mirror images.
-        vae (AutoencoderKL): What made them; it draws the samples.
+        vae (AutoencoderKL): The autoencoder of the latents; it decodes the samples.
         tokenizer (CLIPTokenizer): The tokenizer.
         scheduler (DDPMScheduler): The noise schedule.
-        batch_size (int): Latents of a step.
+        batch_size (int): Latents per step.
         learning_rate (float): See :class:`.Stage`.
         seed (int): See :class:`.Stage`.
         mixed_precision (str): ``no`` or ``bf16``.
@@ -98,7 +97,7 @@ class Denoiser(Stage):
         last = self.scheduler.config.num_train_timesteps
         # Rounding may reach the end.
         timesteps = (shifted * last).long().clamp(max=last - 1).to(self.device)
-        # Scenes come again, each time in other words.
+        # A scene that comes again has another caption.
         wordings = torch.randint(2**31, (size,), generator=generator).tolist()
         dropped = (torch.rand(size, generator=generator) < NULL_SHARE).tolist()
         captions = [
@@ -119,20 +118,20 @@ class Denoiser(Stage):
         return dict(loss=losses.mean())
 
     @torch.no_grad()
-    def show(self, path: Path) -> None:
-        """A row of pictures for each of some prompts."""
+    def draw_samples(self, path: Path) -> None:
+        """Write a row of generated images for each of some prompts."""
         model = self.result()
         encoder = TextEncoder(model.text_model, self.tokenizer, cache_size=0)
         size = self.latents.shape[-1] * 2 ** (len(self.vae.config.block_out_channels) - 1)
         prompts = [prompt for prompt in _SHOWN_PROMPTS for _ in range(_COLUMNS)]
         seeds = list(range(_COLUMNS)) * len(_SHOWN_PROMPTS)
-        pictures = sample_pictures(
+        pictures = sample_images(
             model, self.scheduler, encoder, prompts, seeds, size, _DDIM_STEPS, _GUIDANCE
         )
         write_file(path, grid(pictures, _COLUMNS).save)
 
     def result(self) -> DiffusionModel:
-        """The averaged U-Net and text encoder, with the autoencoder and the tokenizer."""
+        """Return the averaged U-Net and text encoder with autoencoder and tokenizer."""
         average = self.average.module.eval()
         return DiffusionModel(
             average['unet'], self.vae, average['text_model'], self.tokenizer, skip_pretrained=False
@@ -140,5 +139,5 @@ class Denoiser(Stage):
 
 
 def caption(number: int, wording: int) -> str:
-    """A caption of a scene of pretraining; the same numbers, the same caption."""
-    return word_scene(pretraining_scene(number), scene_domain(number), Draws(wording))
+    """Return a caption of a pretraining scene; it depends on the two numbers alone."""
+    return word_scene(pretraining_scene(number), scene_domain(number), RandomStream(wording))

@@ -1,4 +1,4 @@
-"""Latents of all scenes, computed once between the stages."""
+"""Latents of all scenes, computed once between the two stages."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ from tqdm import tqdm
 
 from mmtadp.utils.atomic_files import write_file
 
-from .autoencoder import to_tensor
-from .scenes import ScenePictures
+from .autoencoder_stage import to_tensor
+from .pretraining_scenes import SceneImages
 
 _BATCH_SIZE = 50
 
 
 @torch.no_grad()
-def compute_latents(vae: AutoencoderKL, pictures: ScenePictures, path: Path) -> Tensor:
-    """Scaled latents of pictures and of their mirror images, in half precision.
+def compute_latents(vae: AutoencoderKL, images: SceneImages, path: Path) -> Tensor:
+    """Return the scaled latents of images and their mirror images, in half precision.
 
     Args:
         vae (AutoencoderKL): The trained autoencoder.
-        pictures (ScenePictures): N pictures.
-        path (Path): A file that keeps them; where it is there, it is read.
+        images (SceneImages): N images.
+        path (Path): Cache file: read if it exists, otherwise written.
 
     Returns:
         Tensor: (N, 2, C, h, w), float16.
@@ -32,10 +32,10 @@ def compute_latents(vae: AutoencoderKL, pictures: ScenePictures, path: Path) -> 
         return torch.from_numpy(np.load(path))
     device = next(vae.parameters()).device
     batches = []
-    for start in tqdm(range(0, len(pictures), _BATCH_SIZE), desc='encoding', unit='batch'):
-        numbers = range(start, min(start + _BATCH_SIZE, len(pictures)))
-        images = to_tensor(np.stack([pictures[number] for number in numbers])).to(device)
-        both = [vae.encode(side).latent_dist.mode() for side in (images, images.flip(-1))]
+    for start in tqdm(range(0, len(images), _BATCH_SIZE), desc='encoding', unit='batch'):
+        numbers = range(start, min(start + _BATCH_SIZE, len(images)))
+        batch = to_tensor(np.stack([images[number] for number in numbers])).to(device)
+        both = [vae.encode(side).latent_dist.mode() for side in (batch, batch.flip(-1))]
         batches.append((torch.stack(both, dim=1) * vae.config.scaling_factor).half().cpu())
     latents = torch.cat(batches)
     write_file(path, lambda new: np.save(new, latents.numpy()))

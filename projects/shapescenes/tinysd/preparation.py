@@ -1,4 +1,4 @@
-"""What the configs on ShapeScenes look for: scenes, TinySD, and captions that a model wrote."""
+"""Prepare the data of the configs: scenes, TinySD, and captions by the captioner."""
 
 import filecmp
 import os
@@ -13,23 +13,20 @@ from mmtadp.captioning.cleaning import OfflineCleaner, Vocabulary
 from mmtadp.captions import find_nouns
 from mmtadp.captions.derive import derive_file
 from mmtadp.utils.atomic_files import write_folder
-from projects.shapescenes.captioner.evaluation import LENGTHS
+from projects.shapescenes.captioner.name_scores import LENGTHS
 from projects.shapescenes.captioner.wording import MAX_NEW_TOKENS
 from projects.shapescenes.generator import write_dataset
 
-from .untrained import build_tiny_pipeline
+from .networks import write_untrained_unet
 
 WEIGHTS = Path(__file__).parents[1] / 'weights'
-"""Folder of the weights that come with the package."""
+"""Folder of the shipped weights."""
 
 SHIPPED = {'tinysd': WEIGHTS / 'diffusion', 'captioner': WEIGHTS / 'captioner'}
-"""Where each is in the package, by its name in the folder of the scenes."""
+"""Shipped models by the name of their copy in the data folder."""
 
 CAPTIONS = (*LENGTHS, 'nouns', 'clean')
-"""Caption files that a domain can have: the captioner's two, and two made from its long ones."""
-
-_STYLES = {'night': 'night', 'watercolor': 'watercolor', 'comic': 'comic'}
-"""What is cleaned away of each domain's captions: the cleaner's name of its style."""
+"""Kinds of caption files: two by the captioner, and two derived from its long captions."""
 
 
 def prepare(
@@ -42,43 +39,43 @@ def prepare(
     workers: int = 0,
     captions: Sequence[str] = tuple(LENGTHS),
 ) -> None:
-    """Writes all of it, or what is missing.
+    """Write scenes, models and caption files, unless they exist.
 
     The layout is that of :func:`~projects.shapescenes.generator.write_dataset`, and::
 
         root/tinysd/                      diffusers folder of the pretrained model
-        root/tiny_pipeline/               the same model, untrained
-        root/captioner/                   what wrote the captions
+        root/untrained/unet/              TinySD's U-Net, untrained
+        root/captioner/                   the model that writes the captions
         root/day/captions_long.json       {"validation/validation_000000.png": {"captions": […]}}
         root/day/captions_short.json      short ones
         root/day/captions_nouns.json      the nouns of the long ones
         root/night/captions_clean.json    the long ones without mentions of the domain
 
-    All of these captions come from the images alone, ``root/day/captions.json`` from the scenes.
-    Nouns and cleaning need NLTK's tagger.
+    All these captions are written from the images alone, ``root/day/captions.json`` from the
+    scenes. Nouns and cleaning need NLTK's tagger.
 
     Args:
-        root (str | PathLike): Folder to write to.
-        domains (Sequence[str]): Looks to render and to caption.
+        root (str | PathLike): Data folder.
+        domains (Sequence[str]): Domains to render and to caption.
         num_training (int): Scenes of the training split.
         num_validation (int): Scenes of the validation split.
         size (int): Height and width of the images in pixels.
-        seed (int): Of the scenes.
-        workers (int): Processes that render; 0 renders in this one.
-        captions (Sequence[str]): Those of :data:`CAPTIONS` to make.
+        seed (int): Seed of the scenes.
+        workers (int): Processes that render; 0 renders in the calling process.
+        captions (Sequence[str]): Kinds of caption files, some of :data:`CAPTIONS`.
 
     Raises:
         ValueError: If an argument is out of range.
-        FileExistsError: If there is something else in the place of a part.
-        RunError: If captions are there that another captioner wrote.
-        TaggerDataError: If NLTK's tagger is needed and not there; the message says how to get it.
+        FileExistsError: If ``root`` holds other scenes or other weights.
+        RunError: If a caption file of another captioner exists.
+        TaggerDataError: If NLTK's tagger is needed and its data are missing.
     """
     unknown = [kind for kind in captions if kind not in CAPTIONS]
     if unknown:
         raise ValueError(f'captions is {list(captions)}; expected some of {list(CAPTIONS)}')
     root = Path(root)
     write_dataset(root, domains, num_training, num_validation, size, seed, workers)
-    build_tiny_pipeline(root / 'tiny_pipeline')
+    write_untrained_unet(root / 'untrained' / 'unet')
     for name in SHIPPED:
         copy_shipped(name, root / name)
     for domain in domains:
@@ -94,14 +91,14 @@ def _caption(root: Path, domain: str, kind: str) -> None:
         settings = dict(derived='nouns')
         change = _nouns
     elif kind == 'clean':
-        style = _STYLES.get(domain)
+        # The day is not a style: its captions stay as they are.
+        style = None if domain == 'day' else domain
         settings = dict(cleaned='offline', style=style)
-        # Nobody calls the day a style.
         change = OfflineCleaner(Vocabulary.load(style)) if style else str
     else:
         return
     out = str(root / domain / f'captions_{kind}.json')
-    # Each time anew, which takes a second: so it never disagrees with what it is made from.
+    # Derived on each call, which takes a second, so that it never disagrees with its source.
     derive_file(str(source), out, settings, change, overwrite=True)
 
 
@@ -110,14 +107,14 @@ def _nouns(caption: str) -> str:
 
 
 def copy_shipped(name: str, folder: Path) -> None:
-    """Copies weights that come with the package, unless they are there.
+    """Copy shipped weights, unless the copy exists.
 
     Args:
-        name (str): A key of :data:`SHIPPED`.
-        folder (Path): Where to. It appears whole or not at all.
+        name (str): Key of :data:`SHIPPED`.
+        folder (Path): Destination. It appears whole or not at all.
 
     Raises:
-        FileExistsError: If ``folder`` holds anything else.
+        FileExistsError: If ``folder`` holds other files.
     """
     source = SHIPPED[name]
     if not folder.exists():
@@ -126,31 +123,31 @@ def copy_shipped(name: str, folder: Path) -> None:
     files = [
         str(path.relative_to(source))
         for path in source.rglob('*')
-        # What a card says, and the pictures in it, can change without the weights.
+        # The card and its images can change without the weights.
         if path.is_file() and path.suffix not in ('.md', '.png')
     ]
     different = [*filecmp.cmpfiles(source, folder, files, shallow=False)[1:]]
     if any(different):
         raise FileExistsError(
-            f'{folder} is not the {name} that comes with this version of mmtadp: '
-            f'{sorted(sum(different, []))[0]} differs. Delete the folder and what was made with '
-            'it, or choose another one.'
+            f'{folder} is not the {name} of this version of mmtadp: '
+            f'{sorted(sum(different, []))[0]} differs. Delete the folder and the files that were '
+            'made with it, or choose another folder.'
         )
 
 
 def caption_images(folder: Path, length: str, captioner: Path) -> Path:
-    """Captions the images of a domain, or those that have no caption yet.
+    """Write the caption file of a domain, or add missing captions.
 
     Args:
-        folder (Path): Of the domain, with ``images/``.
+        folder (Path): Folder of the domain, with ``images/``.
         length (str): ``long`` or ``short``.
-        captioner (Path): Folder of the model.
+        captioner (Path): Folder of the captioner.
 
     Returns:
         Path: The caption file, ``folder/captions_LENGTH.json``.
 
     Raises:
-        RunError: If the file was made by another captioner.
+        RunError: If another captioner wrote the file.
     """
     out = folder / f'captions_{length}.json'
     task = Task(

@@ -1,7 +1,6 @@
 """A stage of pretraining: the loop that the autoencoder and the denoiser share."""
 
 import math
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -10,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
-from mmtadp.utils.resumable import Interrupted, RunError, RunFolder, noted_signals
+from mmtadp.utils.resumable import RunError, RunFolder
+from mmtadp.utils.resumable.training import check_finite, run_steps
+from mmtadp.utils.seeding import numbered_generator
 
 WARMUP_STEPS = 100
 DECAY_SHARE = 0.25
@@ -23,7 +23,7 @@ _LOG_EVERY = 50
 
 
 def check_at_least(settings: object, least: dict[str, int]) -> None:
-    """Checks fields of settings against their least values.
+    """Check fields of settings against their least values.
 
     Raises:
         RunError: If one is less; the message names its option.
@@ -58,8 +58,8 @@ class Stage(ABC):
         """Losses of a batch drawn by ``generator``; the sum of all is minimised."""
 
     @abstractmethod
-    def show(self, path: Path) -> None:
-        """Writes a picture of what the averaged weights have learned."""
+    def draw_samples(self, path: Path) -> None:
+        """Write an image that the averaged weights generate."""
 
 
 def _update_average(
@@ -78,7 +78,7 @@ def train_stage(
     checkpoint_every: int,
     overwrite: bool = False,
 ) -> int:
-    """Trains a stage, or continues to.
+    """Train a stage, or continue its training.
 
     Args:
         stage (Stage): The stage; its ``average`` holds the result.
@@ -101,54 +101,58 @@ def train_stage(
         stage.module.parameters(), stage.learning_rate, weight_decay=0.01, fused=True
     )
     first = _resume(stage, optimizer, folder, steps)
-    progress = tqdm(
-        total=steps,
-        initial=first,
-        desc=type(stage).__name__.lower(),
-        unit='step',
-        dynamic_ncols=True,
-        mininterval=0.5 if sys.stderr.isatty() else 30,
-    )
-    sums: dict[str, float] = {}
-    summed = 0
-    since = time.perf_counter()
-    with progress, noted_signals() as asked:
-        for step in range(first, steps):
-            rate = stage.learning_rate * _rate(step, steps)
-            for group in optimizer.param_groups:
-                group['lr'] = rate
-            # On the CPU, where a seed gives the same draws on any machine.
-            generator = torch.Generator().manual_seed(stage.seed * 1_000_003 + step)
-            losses = stage.losses(generator)
-            sum(losses.values()).backward()
-            nn.utils.clip_grad_norm_(stage.module.parameters(), _MAX_GRAD_NORM)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            stage.average.update_parameters(stage.module)
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + loss.item()
-            summed += 1
-            progress.update()
-            done = step + 1
-            if done % _LOG_EVERY == 0:
-                means = {name: value / summed for name, value in sums.items()}
-                sums, summed = {}, 0
-                _check_finite(means, done, stage.learning_rate)
-                now = time.perf_counter()
-                folder.append(
-                    step=done,
-                    seconds=round(now - since, 2),
-                    learning_rate=float(f'{rate:.3g}'),
-                    **means,
-                )
-                since = now
-                progress.set_postfix({k: f'{v:.4f}' for k, v in means.items()}, refresh=False)
-            if asked or done % checkpoint_every == 0 or done == steps:
-                _save(stage, optimizer, folder, done, steps)
-                if asked:
-                    raise Interrupted(done, asked[0])
-                stage.show(folder.path / 'samples' / f'{done:06d}.png')
+    log = _MeanLog(folder, stage.learning_rate)
+
+    def step(number: int) -> dict[str, float]:
+        rate = stage.learning_rate * _rate(number, steps)
+        for group in optimizer.param_groups:
+            group['lr'] = rate
+        losses = stage.losses(numbered_generator(stage.seed, number))
+        sum(losses.values()).backward()
+        nn.utils.clip_grad_norm_(stage.module.parameters(), _MAX_GRAD_NORM)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        stage.average.update_parameters(stage.module)
+        return log.add(number + 1, rate, losses)
+
+    def after(done: int) -> None:
+        if done % checkpoint_every == 0 or done == steps:
+            stage.draw_samples(folder.path / 'samples' / f'{done:06d}.png')
+
+    def save(done: int) -> None:
+        _save(stage, optimizer, folder, done, steps)
+
+    name = type(stage).__name__.lower()
+    run_steps(step, save, first, steps, checkpoint_every, name, after)
     return first
+
+
+class _MeanLog:
+    """Log the mean of the losses every :data:`_LOG_EVERY` steps."""
+
+    def __init__(self, folder: RunFolder, learning_rate: float) -> None:
+        self.folder, self.learning_rate = folder, learning_rate
+        self.sums: dict[str, float] = {}
+        self.count, self.since = 0, time.perf_counter()
+
+    def add(self, done: int, rate: float, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Add the losses of a step; return the means if they were logged."""
+        for name, loss in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + loss.item()
+        self.count += 1
+        if done % _LOG_EVERY:
+            return {}
+        means = {name: value / self.count for name, value in self.sums.items()}
+        check_finite(means, done, f'Lower the learning rate ({self.learning_rate:g}).')
+        now = time.perf_counter()
+        self.folder.append(
+            step=done,
+            seconds=round(now - self.since, 2),
+            learning_rate=float(f'{rate:.3g}'),
+            **means,
+        )
+        self.sums, self.count, self.since = {}, 0, now
+        return means
 
 
 def _rate(step: int, steps: int) -> float:
@@ -168,7 +172,7 @@ def _resume(stage: Stage, optimizer: torch.optim.Optimizer, folder: RunFolder, s
         raise RunError(
             f'{folder.path} has done {done} steps of {planned}; of {steps} steps the learning '
             f'rate would be falling since step {decays}. Ask for {planned}, for '
-            f'{math.ceil(done / (1 - DECAY_SHARE))} or more, or start anew with --overwrite.'
+            f'{math.ceil(done / (1 - DECAY_SHARE))} or more, or start again with --overwrite.'
         )
     stage.module.load_state_dict(state['module'])
     stage.average.load_state_dict(state['average'])
@@ -192,12 +196,3 @@ def _save(
             optimizer=optimizer.state_dict(),
         )
     )
-
-
-def _check_finite(losses: dict[str, float], step: int, rate: float) -> None:
-    for name, value in losses.items():
-        if not math.isfinite(value):
-            raise RunError(
-                f'{name} is {value} at step {step}: training diverged. Lower the learning rate '
-                f'({rate:g}) and start anew with --overwrite.'
-            )

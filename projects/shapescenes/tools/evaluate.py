@@ -1,9 +1,10 @@
-"""Measures whether a model of ShapeScenes has learned what captions say.
+"""Measure what a diffusion model of ShapeScenes has learned from captions.
 
     python projects/shapescenes/tools/evaluate.py work_dirs/tinysd/tinysd
 
-Prints denoising losses of held-out scenes under their own caption, under none and under another
-scene's, and how much of a word's attention lies on what it names. With --out, writes them as JSON.
+Prints the denoising losses of held-out scenes with their own caption, with the empty caption and
+with the caption of another scene, and the share of a word's attention that lies on the object it
+names. With --out, also writes them as JSON.
 """
 
 import argparse
@@ -13,47 +14,51 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-# `projects` is found from the root; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-import torch
-from tqdm import tqdm
-
-from mmtadp.utils.atomic_files import write_json
-from mmtadp.utils.resumable import RunError
-from projects.shapescenes.tinysd.evaluation import (
-    attention_shares,
-    caption_losses,
-    evaluation_figures,
-)
+from projects.shapescenes.tinysd.run_arguments import default_device
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(description='Has a diffusion model learned ShapeScenes?')
+    """Build the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description='Measure what a diffusion model of ShapeScenes has learned from captions.'
+    )
     parser.add_argument('pretrained', help='diffusers folder')
     parser.add_argument('--scenes', type=int, default=200, help='held-out scenes (default: 200)')
     parser.add_argument(
-        '--draws', type=int, default=4, help='timesteps of each scene (default: 4)'
+        '--draws', type=int, default=4, help='noise samples per scene (default: 4)'
     )
     parser.add_argument('--seeds', type=int, default=3, help='sets of noise (default: 3)')
     parser.add_argument('--out', metavar='FILE', help='JSON file to write')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='default: a GPU if there is one, otherwise the CPU')
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run the command, and return its exit code."""
     args = make_parser().parse_args(arguments)
-    watch = partial(tqdm, unit='batch', file=sys.stderr)
+    # These imports take seconds, which --help does without.
+    from tqdm import tqdm
+
+    from mmtadp.utils.atomic_files import write_json
+    from mmtadp.utils.resumable import RunError
+    from projects.shapescenes.tinysd.text_evaluation import (
+        attention_shares,
+        caption_losses,
+        evaluation_figures,
+    )
+
+    device = args.device or default_device()
     try:
         losses = caption_losses(
             args.pretrained,
             args.scenes,
             args.draws,
             args.seeds,
-            device=args.device,
-            progress=partial(watch, desc='losses'),
+            device=device,
+            progress=partial(tqdm, unit='batch', desc='losses', file=sys.stderr),
         )
     except RunError as error:
         print(f'error: {error}', file=sys.stderr)
@@ -61,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shares = attention_shares(
         args.pretrained,
         args.scenes,
-        device=args.device,
+        device=device,
         progress=partial(tqdm, unit='scene', desc='attention', file=sys.stderr),
     )
     figures = evaluation_figures(losses, shares)

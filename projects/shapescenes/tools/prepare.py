@@ -1,48 +1,54 @@
-"""Writes what the configs on ShapeScenes look for under data/: scenes, captions and TinySD.
+"""Prepare the data of the ShapeScenes configs: scenes, captions and TinySD.
 
-python projects/shapescenes/tools/prepare.py data/shapescenes --domains day night
+    python projects/shapescenes/tools/prepare.py data/shapescenes --domains day night \\
+        --captions long clean
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-# `projects` is found from the root; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
-
-from mmtadp.captions import TaggerDataError
-from projects.shapescenes.generator import DOMAINS
-from projects.shapescenes.tinysd.preparation import CAPTIONS, SHIPPED, prepare
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description='Write ShapeScenes, captions that a model makes of them, and TinySD, a small '
-        'pretrained diffusion model. An interrupted call is continued by the same call; what is '
-        'complete is left alone.'
+        description='Write ShapeScenes, its captions by the captioner, and TinySD, a small '
+        'pretrained diffusion model. Complete parts are kept, and after an interruption the same '
+        'command continues.'
     )
     parser.add_argument('root', nargs='?', default='data/shapescenes', help='folder to write to')
-    parser.add_argument('--domains', nargs='+', default=['day'], choices=sorted(DOMAINS))
+    parser.add_argument(
+        '--domains',
+        nargs='+',
+        default=['day'],
+        help='some of day, night, watercolor and comic (default: day)',
+    )
     parser.add_argument('--training', type=int, default=1000, help='scenes to train on')
     parser.add_argument('--validation', type=int, default=300, help='scenes to evaluate on')
     parser.add_argument('--size', type=int, default=128, help='height and width in pixels')
-    parser.add_argument('--seed', type=int, default=0, help='same seed, same bytes')
-    parser.add_argument('--workers', type=int, default=0, help='processes; 0: this one')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the scenes')
+    parser.add_argument('--workers', type=int, default=0, help='processes; 0 uses this one')
     parser.add_argument(
         '--captions',
         nargs='*',
         default=['long'],
-        choices=CAPTIONS,
-        help='caption files to make, from the images alone (default: long)',
+        help='caption files: some of long, short, nouns and clean (default: long)',
     )
     return parser
 
 
-def main() -> None:
-    """Entry point."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
     parser = make_parser()
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
+    # These imports take seconds, which --help does without.
+    from mmtadp.captions import TaggerDataError
+    from projects.shapescenes.tinysd.preparation import SHIPPED, prepare
+
     try:
         prepare(
             args.root,

@@ -1,13 +1,13 @@
-"""Pretrains TinySD: a small latent diffusion model of ShapeScenes, text encoder included.
+"""Pretrain TinySD: a small latent diffusion model of ShapeScenes, text encoder included.
 
     python projects/shapescenes/tools/pretrain.py --out work_dirs/tinysd
 
-The result is the diffusers folder OUT/tinysd, with a model card of what was measured of it. Beside
-it are, for each of the two stages (autoencoder, denoiser), log.jsonl, samples/ and checkpoint.pt,
-from which the same command continues a run that was interrupted in any way.
+The result is the diffusers folder OUT/tinysd with a model card of its measurements. OUT also has a
+folder for each of the two stages (autoencoder, denoiser) with log.jsonl, samples/ and
+checkpoint.pt. After an interruption of any kind, the same command continues from the checkpoint.
 
-Exit codes: 0 done, 1 an error nobody foresaw, 2 one that you can put right, and the message says
-how, 130 interrupted (Ctrl-C), 143 terminated.
+Exit codes: 0 done, 1 unexpected error, 2 user error (the message says how to fix it),
+130 interrupted (Ctrl-C), 143 terminated.
 """
 
 import argparse
@@ -17,36 +17,32 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-# `projects` is found from the root; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-# Before torch; see projects/shapescenes/tools/demo.py.
+# Before torch is imported. Threads that wait otherwise keep their cores busy.
 os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
-from tqdm import tqdm
-
-from mmtadp.utils.resumable import exit_code
-from projects.shapescenes.tinysd import PretrainingSettings, pretrain
-from projects.shapescenes.tinysd.card import write_card
-from projects.shapescenes.tinysd.command_line import add_run_arguments
+from projects.shapescenes.tinysd.pretraining_settings import PretrainingSettings
+from projects.shapescenes.tinysd.run_arguments import add_run_arguments, default_device
 
 _NUM_TESTED = 200
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(description='Pretrain a small diffusion model.')
     texts = dict(
-        scenes='scenes to learn from',
-        size='their height and width in pixels, a multiple of 64',
+        scenes='training scenes',
+        size='height and width of the images in pixels, a multiple of 64',
         autoencoder_steps='steps of the first stage',
-        autoencoder_batch_size='its pictures per step',
-        autoencoder_learning_rate='its rate between warm-up and decay',
-        steps='steps of the second stage; its rate falls in the last quarter of them',
-        batch_size='its latents per step',
-        learning_rate='its rate between warm-up and decay',
-        seed='of weights and draws',
-        workers='processes that draw scenes; 0: none besides this one',
+        autoencoder_batch_size='images per step of the first stage',
+        autoencoder_learning_rate='learning rate of the first stage',
+        steps='steps of the second stage; the learning rate falls in the last quarter',
+        batch_size='latents per step of the second stage',
+        learning_rate='learning rate of the second stage',
+        seed='seed of weights and batches',
+        workers='processes that render scenes; 0 uses this one',
         checkpoint_every='steps between checkpoints and samples',
     )
     add_run_arguments(parser, PretrainingSettings, texts)
@@ -54,16 +50,24 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
-    settings = vars(make_parser().parse_args(arguments))
+    """Run the command, and return its exit code."""
+    values = vars(make_parser().parse_args(arguments))
+    # These imports take seconds, which --help does without.
+    from tqdm import tqdm
+
+    from mmtadp.utils.resumable import exit_code
+    from projects.shapescenes.tinysd.pretraining import pretrain
+    from projects.shapescenes.tinysd.tinysd_card import write_tinysd_card
+
+    values['device'] = values['device'] or default_device()
 
     def run() -> None:
-        made = PretrainingSettings(**settings)
-        folder = pretrain(made)
-        write_card(folder, made, _NUM_TESTED, partial(tqdm, desc='testing'))
-        print(f'Wrote {folder}; a config names it as pretrained.')
+        settings = PretrainingSettings(**values)
+        folder = pretrain(settings)
+        write_tinysd_card(folder, settings, _NUM_TESTED, partial(tqdm, desc='testing'))
+        print(f"Wrote {folder}. Set pretrained='{folder}' in a config to use it.")
 
-    return exit_code(run, settings['overwrite'])
+    return exit_code(run, values['overwrite'])
 
 
 if __name__ == '__main__':

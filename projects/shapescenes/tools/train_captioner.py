@@ -1,15 +1,15 @@
-"""Trains the captioner of ShapeScenes, which sees a picture and says what is in it.
+"""Train the captioner of ShapeScenes, which writes captions from the pixels of an image.
 
     python projects/shapescenes/tools/train_captioner.py --out work_dirs/captioner
     python tools/captions/generate.py data/shapescenes/day/images --out captions.json \\
         --model work_dirs/captioner/captioner --min-new-tokens 20
 
-The result is the folder OUT/captioner, with precision and recall of class names on held-out scenes
-in its README.md. Beside it are log.jsonl, samples/ and checkpoint.pt, from which the same command
-continues a run that was interrupted in any way.
+The result is the folder OUT/captioner with a model card: precision and recall of class names on
+held-out scenes. OUT also has log.jsonl, samples/ and checkpoint.pt. After an interruption of any
+kind, the same command continues from the checkpoint.
 
-Exit codes: 0 done, 1 an error nobody foresaw, 2 one that you can put right, and the message says
-how, 130 interrupted (Ctrl-C), 143 terminated.
+Exit codes: 0 done, 1 unexpected error, 2 user error (the message says how to fix it),
+130 interrupted (Ctrl-C), 143 terminated.
 """
 
 import argparse
@@ -19,30 +19,27 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-# `projects` is found from the root; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-# Before torch; see projects/shapescenes/tools/demo.py.
+# Before torch is imported. Threads that wait otherwise keep their cores busy.
 os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
-from tqdm import tqdm
-
-from mmtadp.utils.resumable import exit_code
-from projects.shapescenes.captioner import CaptionerSettings, train_captioner, write_card
-from projects.shapescenes.tinysd.command_line import add_run_arguments
+from projects.shapescenes.captioner.captioner_settings import CaptionerSettings
+from projects.shapescenes.tinysd.run_arguments import add_run_arguments, default_device
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(description='Train the captioner of ShapeScenes.')
     texts = dict(
-        scenes='scenes to learn from',
-        steps='optimiser steps; the rate falls in the last quarter of them',
+        scenes='training scenes',
+        steps='optimiser steps; the learning rate falls in the last quarter',
         batch_size='images per step',
-        learning_rate='between warm-up and decay',
-        long_share='how often a long caption follows a short one',
-        seed='of weights and draws',
-        workers='processes that draw scenes; 0: none besides this one',
+        learning_rate='learning rate between warm-up and decay',
+        long_share='share of the texts in which a long caption follows the short one',
+        seed='seed of weights and batches',
+        workers='processes that render scenes; 0 uses this one',
         checkpoint_every='steps between checkpoints and samples',
     )
     add_run_arguments(parser, CaptionerSettings, texts)
@@ -51,14 +48,14 @@ def make_parser() -> argparse.ArgumentParser:
         nargs='+',
         type=_share,
         metavar='DOMAIN=WEIGHT',
-        help='domains to learn, and how many scenes of each (default: day=2 night=1 '
-        'watercolor=1 comic=1)',
+        help='domains, and their weights among the scenes (default: day=2 night=1 watercolor=1 '
+        'comic=1)',
     )
     parser.add_argument(
         '--test-scenes',
         type=int,
         default=400,
-        help='held-out scenes of each domain that the result is tested on; 0: not (default: 400)',
+        help='held-out scenes of each domain for the test; 0 skips it (default: 400)',
     )
     return parser
 
@@ -74,19 +71,27 @@ def _share(text: str) -> tuple[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run the command, and return its exit code."""
     values = vars(make_parser().parse_args(arguments))
+    # These imports take seconds, which --help does without.
+    from tqdm import tqdm
+
+    from mmtadp.utils.resumable import exit_code
+    from projects.shapescenes.captioner.captioner_card import write_captioner_card
+    from projects.shapescenes.captioner.captioner_training import train_captioner
+
     test_scenes, domains = values.pop('test_scenes'), values.pop('domains')
     if domains:
         values['domain_shares'] = dict(domains)
+    values['device'] = values['device'] or default_device()
 
     def run() -> None:
         settings = CaptionerSettings(**values)
         folder = train_captioner(settings)
         if test_scenes:
             watch = partial(tqdm, desc='testing', unit='batch', file=sys.stderr)
-            write_card(folder, settings, test_scenes, watch)
-        print(f'Wrote {folder}; tools/captions/generate.py takes it as --model.')
+            write_captioner_card(folder, settings, test_scenes, watch)
+        print(f'Wrote {folder}. Use it with tools/captions/generate.py --model {folder}.')
 
     return exit_code(run, values['overwrite'])
 

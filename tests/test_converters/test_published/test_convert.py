@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmtadp.converters import CheckpointError, CheckpointFile
+from mmtadp.converters import CheckpointError
 from mmtadp.converters.published import convert_published
+from mmtadp.utils.tensor_files import WeightsFile
 from tests.utils.published import published_layout, published_weights
 from tests.utils.published_runs import small_config
 
 
 def file_of(name, state=None, **kwargs):
     state = published_weights(published_layout(name)) if state is None else state
-    return CheckpointFile(Path('published.pth'), state, **kwargs)
+    return WeightsFile(Path('published.pth'), state, **kwargs)
 
 
 class TestAccounting:
@@ -22,7 +23,7 @@ class TestAccounting:
 
     def test_segmentation(self, architecture):
         layout = published_layout('ade20k_captions')
-        file = file_of('ade20k_captions', beside=dict(optimizer=12))
+        file = file_of('ade20k_captions', other_entries=dict(optimizer=12))
         report = convert_published(file, small_config('ade20k_captions', architecture)).report
         assert self.rows(report.taken) == {
             'U-Net': 682,
@@ -38,7 +39,7 @@ class TestAccounting:
             'positions, which transformers counts itself': 1,
         }
         assert report.num_taken + report.num_dropped == len(layout) == 903
-        assert 'not weights, left behind: optimizer (12)' in report.lines()
+        assert 'not weights, left out: optimizer (12)' in report.lines()
 
     def test_depth_holds_much_twice(self, architecture):
         layout = published_layout('nyu_class_embeddings')
@@ -86,7 +87,7 @@ class TestAccounting:
         config = small_config('ade20k_captions', architecture)
         config.model.decode_head.num_classes = 7
         file = file_of('ade20k_captions')
-        with pytest.raises(CheckpointError, match=r'conv_seg.weight. is \(5, 16, 1, 1\) in the'):
+        with pytest.raises(ValueError, match=r'conv_seg.weight. is \(5, 16, 1, 1\) in the'):
             convert_published(file, config)
 
 

@@ -23,7 +23,7 @@ PREDICTIONS = dict(rtol=0, atol=1e-4)
 
 @pytest.fixture
 def converted(architecture, tmp_path):
-    """Converts a golden run's checkpoint and loads what came out like any other checkpoint."""
+    """Convert a golden run's checkpoint and load the result like any other checkpoint."""
 
     def convert(name, wrap=lambda state: state, edit=lambda state: None, **kwargs):
         state = published_weights(published_layout(name))
@@ -47,7 +47,7 @@ def sample(**metainfo):
 
 
 def normalised(model, image):
-    """An image in [0, 255], RGB, (N, 3, H, W), as the converted config normalises it."""
+    """Return an image in [0, 255], RGB, (N, 3, H, W), as the converted config normalises it."""
     preprocessor = model.data_preprocessor
     return (image - preprocessor.mean.view(1, 3, 1, 1)) / preprocessor.std.view(1, 3, 1, 1)
 

@@ -4,24 +4,25 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmtadp.converters import CheckpointError, CheckpointFile, Ledger
+from mmtadp.converters import CheckpointError, TensorTracker
 from mmtadp.converters.published import find_layout
 from mmtadp.converters.published.overrides import model_overrides
 from mmtadp.converters.published.settings import NORMALISATIONS, find_settings, literal_config
+from mmtadp.utils.tensor_files import WeightsFile
 from tests.utils.published import published_layout
 from tests.utils.published_runs import CONFIGS
 
 IMAGENET, HALF = NORMALISATIONS['imagenet'], NORMALISATIONS['half']
 
 
-def ledger_of(keys, **shapes):
+def tracker_of(keys, **shapes):
     tensors = {key: torch.zeros(shapes.get(key, 1)) for key in keys}
-    return Ledger(CheckpointFile(Path('published.pth'), tensors), '')
+    return TensorTracker(WeightsFile(Path('published.pth'), tensors), '')
 
 
 def settings_of(keys, meta=(), **kwargs):
-    ledger = ledger_of(keys)
-    return find_settings(find_layout(ledger), ledger, dict(meta), **kwargs)
+    tracker = tracker_of(keys)
+    return find_settings(find_layout(tracker), tracker, dict(meta), **kwargs)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +50,8 @@ def test_depth_model_of_vpd():
 
 def test_cityscapes_by_its_classes():
     keys = list(published_layout('ade20k_captions'))
-    ledger = ledger_of(keys, **{'decode_head.conv_seg.bias': 19})
-    assert find_settings(find_layout(ledger), ledger, {}).normalisation == IMAGENET
+    tracker = tracker_of(keys, **{'decode_head.conv_seg.bias': 19})
+    assert find_settings(find_layout(tracker), tracker, {}).normalisation == IMAGENET
 
 
 def test_the_config_in_the_file_counts_more():
@@ -94,10 +95,10 @@ class TestOverrides:
     def overrides(self, name, config, **kwargs):
         shapes = published_layout(name)
         tensors = {k: torch.zeros(v) for k, v in shapes.items() if isinstance(v, list) and v}
-        ledger = Ledger(CheckpointFile(Path('published.pth'), tensors), '')
-        layout = find_layout(ledger)
-        settings = find_settings(layout, ledger, {}, **kwargs)
-        return model_overrides(layout, ledger, settings, Config.fromfile(CONFIGS / config).model)
+        tracker = TensorTracker(WeightsFile(Path('published.pth'), tensors), '')
+        layout = find_layout(tracker)
+        settings = find_settings(layout, tracker, {}, **kwargs)
+        return model_overrides(layout, tracker, settings, Config.fromfile(CONFIGS / config).model)
 
     def test_a_config_that_says_it_already(self):
         assert self.overrides('ade20k_class_embeddings', 'vpd_ade20k_80k.py') == {}
@@ -143,4 +144,4 @@ class TestOverrides:
 )
 def test_other_checkpoints(key, message):
     with pytest.raises(CheckpointError, match=message):
-        find_layout(ledger_of([key]))
+        find_layout(tracker_of([key]))

@@ -207,7 +207,7 @@ class TestInstall:
         clone = copy.deepcopy(model)
         model.backbone.set_prompts(['of the original'])
         samples = [SegDataSample(metainfo=dict(caption='a cat'))]
-        # Were it the original's backbone that is prompted, the copy would have no prompts.
+        # If the hooks of the copy prompted the original's backbone, this would fail.
         clone(torch.zeros(1, 3, 64, 64), samples, mode='tensor')
         assert model.backbone.prompt_state.samples == [dict(caption='of the original')]
 

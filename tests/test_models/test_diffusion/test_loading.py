@@ -17,7 +17,7 @@ HUB_ID = 'stable-diffusion-v1-5/stable-diffusion-v1-5'
 
 @pytest.fixture(scope='module')
 def single_files(tmp_path_factory):
-    """The seeded model as .safetensors and as .ckpt."""
+    """Write the seeded model as .safetensors and as .ckpt."""
     folder = tmp_path_factory.mktemp('single')
     state = {k: v.contiguous() for k, v in compvis_state_dict(tiny_diffusion_model()).items()}
     save_file(state, folder / 'model.safetensors')

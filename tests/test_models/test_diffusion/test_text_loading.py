@@ -46,7 +46,7 @@ def test_messages(tmp_path):
     with pytest.raises(ValueError, match='has no text encoder.*holds nothing'):
         load_text_encoder(str(tmp_path))
     save_file({'a': torch.ones(1)}, tmp_path / 'model.safetensors')
-    with pytest.raises(ValueError, match='no text encoder of Stable Diffusion 1.x'):
+    with pytest.raises(ValueError, match='no text_encoder in CompVis layout'):
         load_text_encoder(str(tmp_path / 'model.safetensors'))
     with pytest.raises(FileNotFoundError, match='does not exist'):
         load_text_encoder(str(tmp_path / 'gone'))

@@ -19,7 +19,7 @@ NAMES = ['wall', 'tabby cat', 'dog']
 
 @TRANSFORMS.register_module()
 class SetCategoryOfTest(BaseTransform):
-    """Says of each image what mmseg's NYUDataset says of its rooms: -1 to 2."""
+    """Add a category_id from -1 to 2, as mmseg's NYUDataset does for rooms."""
 
     def transform(self, results):
         results['category_id'] = int(results['img_path'][-5]) - 1

@@ -128,7 +128,7 @@ class TestTextAdapter:
 
 
 def test_a_prompt_of_a_user(tiny_pipeline):
-    """A registered type says which keys it needs; the backbone does not know its name."""
+    """A registered type declares the keys it reads; the backbone does not know its name."""
 
     @PROMPTS.register_module()
     class RoomPrompt(CaptionPrompt):

@@ -38,6 +38,6 @@ def test_one_forward(tiny_pipeline):
         'model.backbone.pretrained=None',
         'model.neck.in_channels=[32,109,141,64]',
     )
-    assert 'one forward of 1 x 3 x 64 x 96 on cpu' in text
+    assert 'one forward pass of 1 x 3 x 64 x 96 on cpu' in text
     assert 'stride 8: (1, 32, 8, 12)' in text
     assert 'stride 64: (1, 64, 1, 2)' in text

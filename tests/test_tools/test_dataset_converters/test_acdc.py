@@ -131,7 +131,7 @@ def test_damaged_files_and_sizes(converter, acdc):
 def test_what_has_to_be_there(converter, acdc, tmp_path):
     result = converter('acdc')
     assert result.code == 1
-    assert result.err.startswith('data/acdc is no folder. Unpack')
+    assert result.err.startswith('data/acdc is not a folder. Unpack')
     shutil.rmtree(acdc / 'gt')
     assert f'{acdc} has no folder gt. Unpack' in converter('acdc', acdc).err
 

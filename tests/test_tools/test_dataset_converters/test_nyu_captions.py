@@ -82,7 +82,7 @@ def test_a_second_run_writes_nothing(converter, data):
         before = snapshot(data)
         result = converter('nyu_captions', file, *COUNTS, *arguments)
         assert result.code == 0
-        assert 'are right already' in result.out
+        assert 'are already right' in result.out
         assert snapshot(data) == before
 
 
@@ -130,7 +130,7 @@ def test_unmatched_on_both_sides(converter, data):
     assert 'captions without an image, kept: 1 (study_00644)' in result.out
     assert result.err == (
         '1 problem:\n  - images without a caption in data/nyu/images/train (1): '
-        "living_room_0019_00111.jpg. Caption them, or say missing='null' in the config.\n"
+        "living_room_0019_00111.jpg. Caption them, or set missing='null' in the config.\n"
     )
     # Written all the same, with the caption that has no image.
     renamed = json.loads(file.read_text())
@@ -150,8 +150,8 @@ def test_keys_of_other_datasets(converter, data):
     result = converter('nyu_captions', file, *COUNTS)
     assert result.code == 1
     assert result.err == (
-        f"{file}: 3 of 4 keys are no images of NYU, such as '/kitchen_0028b/rgb_00045.jpg' or "
-        "'kitchen_0028b_00045': 'ADE_train_00000001.jpg', 'rgb_00045.jpg', '2008_000002'.\n"
+        f"{file}: 3 of 4 keys do not name images of NYU, such as '/kitchen_0028b/rgb_00045.jpg' "
+        "or 'kitchen_0028b_00045': 'ADE_train_00000001.jpg', 'rgb_00045.jpg', '2008_000002'.\n"
     )
     assert snapshot(data) == before
 
@@ -161,7 +161,7 @@ def test_captions_of_other_images(converter, data):
     before = snapshot(data)
     result = converter('nyu_captions', file, *COUNTS)
     assert result.code == 1
-    assert 'None of the captions is of an image in data/nyu, so nothing is written' in result.err
+    assert 'in data/nyu, so nothing is written' in result.err
     assert 'study_00644.jpg' in result.err
     assert snapshot(data) == before
 
@@ -188,5 +188,5 @@ def test_what_has_to_be_there(converter, data):
     file = write(data, AUTHORS)
     os.rename(data / 'nyu', data / 'NYU')
     result = converter('nyu_captions', file)
-    assert result.err.startswith('data/nyu is no folder. Make it with mmsegmentation')
+    assert result.err.startswith('data/nyu is not a folder. Make it with mmsegmentation')
     assert converter('nyu_captions', file, '--root', data / 'NYU', *COUNTS).code == 0

@@ -9,7 +9,7 @@ import pytest
 def report(repository, monkeypatch):
     """The module, which the tools find by their folder."""
     monkeypatch.syspath_prepend(str(repository / 'tools' / 'dataset_converters'))
-    import report
+    import _report as report
 
     return report
 
@@ -34,8 +34,8 @@ def test_problems_are_named_with_the_way_out(report, capsys):
     assert printed.out == 'Pets\n  train: 1,998, expected 2,000\n'
     assert printed.err == (
         '2 problems:\n'
-        '  - train: found 1,998, expected 2,000. Download it. If this is meant, say '
-        '--expected train=1998.\n'
+        '  - train: found 1,998, expected 2,000. Download it. If this is '
+        'intended, pass --expected train=1998.\n'
         '  - images without a mask (1,002): 0.png, 1.png, and 1,000 more. Draw them.\n'
     )
 
@@ -62,7 +62,7 @@ def test_folder_of_an_archive_unpacked_into_one_of_its_name(report, tmp_path):
     assert str(info.value) == (
         f'{tmp_path}/pets has no folder images. There is one in {inner}. Download it.'
     )
-    with pytest.raises(report.DatasetError, match='cats is no folder. Download it.'):
+    with pytest.raises(report.DatasetError, match='cats is not a folder. Download it.'):
         report.need_folder(tmp_path / 'cats', 'images', 'Download it.')
 
 
@@ -113,4 +113,4 @@ def test_what_ends_a_tool(report, capsys):
     with pytest.raises(SystemExit) as info:
         report.run(lambda: fail(KeyboardInterrupt()))
     assert info.value.code == 130
-    assert 'the same command does the rest' in capsys.readouterr().out
+    assert 'repeat the command' in capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_a_second_run_writes_nothing(converter, voc):
     before = snapshot(voc)
     result = converter('voc2012_aug', voc, *COUNTS)
     assert result.code == 0
-    assert f'{voc / LIST} is right already' in result.out
+    assert f'{voc / LIST} is already right' in result.out
     assert snapshot(voc) == before
 
 
@@ -72,7 +72,7 @@ def test_another_list_is_replaced_only_if_asked_for(converter, voc):
     result = converter('voc2012_aug', voc, *COUNTS)
     assert result.code == 1
     assert result.err == (
-        f'1 problem:\n  - {voc / LIST} has 5 names, the masks make 5; different: 2007_3, c. '
+        f'1 problem:\n  - {voc / LIST} has 5 names, the masks give 5; different: 2007_3, c. '
         '--overwrite replaces it.\n'
     )
     assert converter('voc2012_aug', voc, *COUNTS, '--overwrite').code == 0
@@ -108,7 +108,7 @@ def test_missing_image_and_masks_that_are_none(converter, voc):
     assert f'without a mask in {voc / "SegmentationClass"} (1): 2007_4. Unpack' in result.err
     assert f'images missing in {voc / "JPEGImages"} (1): a.jpg. Unpack' in result.err
     assert f'unreadable images in {folder} (1): b.png.' in result.err
-    assert f'colour images instead of 8-bit labels in {folder} (1): c.png. Take' in result.err
+    assert f'colour images instead of 8-bit labels in {folder} (1): c.png. Use' in result.err
     assert not (voc / LIST).exists()
 
 
@@ -120,7 +120,7 @@ def test_what_has_to_be_there(converter, voc):
     result = converter('voc2012_aug', voc)
     assert result.code == 1
     assert f'{voc / "ImageSets/Segmentation/val.txt"} is not there. Unpack' in result.err
-    assert converter('voc2012_aug', 'nowhere').err.startswith('nowhere is no folder. Unpack')
+    assert converter('voc2012_aug', 'nowhere').err.startswith('nowhere is not a folder. Unpack')
 
 
 def test_the_default_folder(converter, voc, tmp_path):

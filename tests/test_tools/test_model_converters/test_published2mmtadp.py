@@ -28,7 +28,7 @@ def options(tmp_path):
 
 @pytest.fixture
 def published(tmp_path) -> Path:
-    """A checkpoint of mmseg 0.x, as a run saves it."""
+    """Return a checkpoint of mmseg 0.x, as a run saves it."""
     path = tmp_path / 'tadp_seg_blipmin40.ckpt'
     meta = dict(
         config='model = dict()', CLASSES=tuple('abcde'), PALETTE=[[0, 0, i] for i in range(5)]
@@ -47,7 +47,7 @@ def test_from_file_to_model(run_tool, options, published, tmp_path, capsys):
     text = capsys.readouterr().out
     assert 'tadp_seg_blipmin40.ckpt: segmentation, in mmseg 0.x' in text
     assert 'taken: 884 tensors' in text and 'dropped on purpose: 19 tensors' in text
-    assert 'left behind: optimizer (1)' in text
+    assert 'left out: optimizer (1)' in text
     assert 'latent_scaling: True (the file has the autoencoder in sd_model' in text
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['ours.pth', 'ours.py']
 

@@ -23,7 +23,7 @@ def test_there_and_back(run_tool, tiny_pipeline, tmp_path, capsys):
 @pytest.mark.parametrize(
     ('tool', 'source', 'message'),
     [
-        ('compvis2diffusers', 'missing.ckpt', 'missing.ckpt is no file'),
+        ('compvis2diffusers', 'missing.ckpt', 'missing.ckpt is not a file'),
         ('diffusers2compvis', 'missing', 'missing is no folder'),
     ],
 )

@@ -3,12 +3,12 @@ import signal
 
 import pytest
 
-from mmtadp.utils.resumable import Interrupted, RunError, exit_code, noted_signals
+from mmtadp.utils.resumable import Interrupted, RunError, defer_signals, exit_code
 
 
 def test_the_first_signal_is_noted_and_the_second_ends():
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), noted_signals() as asked:
+    with pytest.raises(KeyboardInterrupt), defer_signals() as asked:
         os.kill(os.getpid(), signal.SIGTERM)
         assert asked == [signal.SIGTERM]
         os.kill(os.getpid(), signal.SIGINT)

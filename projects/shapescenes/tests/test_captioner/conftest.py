@@ -2,8 +2,8 @@
 
 import pytest
 
-from projects.shapescenes.captioner import CaptionerSettings
-from projects.shapescenes.tinysd import scenes, stage
+from projects.shapescenes.captioner.captioner_settings import CaptionerSettings
+from projects.shapescenes.tinysd import pretraining_scenes, stage
 
 
 @pytest.fixture(scope='session')
@@ -15,7 +15,7 @@ def captioned_scenes(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch):
     """Files of 4 scenes instead of 500, and each loss logged."""
-    monkeypatch.setattr(scenes, '_CHUNK', 4)
+    monkeypatch.setattr(pretraining_scenes, '_CHUNK', 4)
     monkeypatch.setattr(stage, '_LOG_EVERY', 1)
 
 

@@ -1,4 +1,4 @@
-"""The captioner behind the tool that captions photographs."""
+"""The captioner, run by the tool that captions photographs."""
 
 import json
 import runpy
@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from projects.shapescenes.captioner import LONG_MIN_NEW_TOKENS, CaptionerSettings, train_captioner
-from projects.shapescenes.captioner.scenes import DomainPictures
+from projects.shapescenes.captioner.captioner_settings import CaptionerSettings
+from projects.shapescenes.captioner.captioner_training import train_captioner
+from projects.shapescenes.captioner.domain_images import DomainImages
+from projects.shapescenes.captioner.wording import LONG_MIN_NEW_TOKENS
 from projects.shapescenes.generator import scene_captions
-from projects.shapescenes.tinysd import scenes
+from projects.shapescenes.tinysd import pretraining_scenes
 from tests.utils.paths import REPOSITORY
 
 _COUNT = 3
@@ -31,14 +33,14 @@ def learned_by_heart(tmp_path_factory) -> CaptionerSettings:
         checkpoint_every=1000,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenes, '_CHUNK', _COUNT)
+        patch.setattr(pretraining_scenes, '_CHUNK', _COUNT)
         train_captioner(settings)
     return settings
 
 
 @pytest.fixture
-def pictures(learned_by_heart) -> DomainPictures:
-    return DomainPictures(Path(learned_by_heart.out) / 'scenes', 'day', _COUNT, 128)
+def pictures(learned_by_heart) -> DomainImages:
+    return DomainImages(Path(learned_by_heart.out) / 'scenes', 'day', _COUNT, 128)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from projects.shapescenes.captioner.scenes import held_out_scene
+from projects.shapescenes.captioner.domain_images import held_out_scene
 from projects.shapescenes.captioner.wording import (
     IGNORED,
     LONG_MIN_NEW_TOKENS,
@@ -9,14 +9,14 @@ from projects.shapescenes.captioner.wording import (
     MORE,
     UNKNOWN,
     Wording,
-    build_tokenizer,
+    build_word_tokenizer,
 )
 from projects.shapescenes.generator import scene_captions
 
 
 @pytest.fixture(scope='module')
 def tokenizer():
-    return build_tokenizer()
+    return build_word_tokenizer()
 
 
 @pytest.fixture(scope='module')

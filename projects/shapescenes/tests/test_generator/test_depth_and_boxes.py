@@ -32,7 +32,9 @@ def root(tmp_path_factory) -> Path:
 
 def build_dataset(repository: Path, root: Path, name: str, split: str):
     """The dataset of a config, from another folder."""
-    config = Config.fromfile(repository / 'configs' / '_base_' / 'datasets' / f'{name}.py')
+    config = Config.fromfile(
+        repository / 'projects/shapescenes/configs/_base_' / 'datasets' / f'{name}.py'
+    )
     dataset = config[f'{split}_dataloader'].dataset
     dataset.data_root = str(root / 'day')
     dataset.pipeline[0].ann_file = str(root / 'day' / 'captions.json')

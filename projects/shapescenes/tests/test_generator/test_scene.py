@@ -10,7 +10,7 @@ from projects.shapescenes.generator import (
     SETTINGS,
     sample_scene,
 )
-from projects.shapescenes.generator.scene import Draws
+from projects.shapescenes.generator.scene import RandomStream
 from projects.shapescenes.generator.shapes import class_layers, class_width
 
 
@@ -31,10 +31,10 @@ def test_shapes_fill_their_unit_frame(name):
 
 def test_draws_are_the_frozen_stream():
     """Values of MT19937 seeded with an array, which numpy never changes."""
-    draws = Draws(0, 0, 7)
-    assert [draws.integer(0, 999) for _ in range(4)] == [218, 11, 145, 928]
-    assert [round(v, 6) for v in (draws.uniform(), draws.uniform(2, 3))] == [0.017852, 2.38549]
-    assert draws.noise(2, 2).tolist() == [[232, 214], [111, 42]]
+    stream = RandomStream(0, 0, 7)
+    assert [stream.integer(0, 999) for _ in range(4)] == [218, 11, 145, 928]
+    assert [round(v, 6) for v in (stream.uniform(), stream.uniform(2, 3))] == [0.017852, 2.38549]
+    assert stream.noise(2, 2).tolist() == [[232, 214], [111, 42]]
 
 
 def test_scenes_depend_on_every_number_of_the_seed():

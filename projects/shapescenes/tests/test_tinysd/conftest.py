@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from projects.shapescenes.tinysd import PretrainingSettings, denoiser, pretrain, scenes, stage
+from projects.shapescenes.tinysd import denoiser, pretraining_scenes, stage
+from projects.shapescenes.tinysd.pretraining import pretrain
+from projects.shapescenes.tinysd.pretraining_settings import PretrainingSettings
 
 
 @pytest.fixture(scope='session')
@@ -34,7 +36,7 @@ def make_settings(tmp_path_factory):
 def small_steps():
     """Files of 4 scenes instead of 500, samples of 2 steps instead of 20, each loss logged."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenes, '_CHUNK', 4)
+        patch.setattr(pretraining_scenes, '_CHUNK', 4)
         patch.setattr(denoiser, '_DDIM_STEPS', 2)
         patch.setattr(stage, '_LOG_EVERY', 1)
         yield

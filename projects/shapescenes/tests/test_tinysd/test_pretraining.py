@@ -14,7 +14,8 @@ from PIL import Image
 
 from mmtadp.models import TADPUNetBackbone
 from mmtadp.utils.resumable import Interrupted, RunError, RunFolder
-from projects.shapescenes.tinysd import pretrain, stage
+from projects.shapescenes.tinysd import stage
+from projects.shapescenes.tinysd.pretraining import pretrain
 from tests.utils.paths import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures('small_steps')
@@ -37,9 +38,8 @@ def test_result_is_a_pretrained_model(whole_run):
     assert backbone.out_channels == (48, 96 + 77, 96 + 77, 96)
     # In single precision, though the files are in half.
     assert {p.dtype for p in backbone.parameters()} == {torch.float32}
-    backbone.set_prompts(['a red star', ''])
     with torch.no_grad():
-        maps = backbone(torch.zeros(2, 3, 128, 128))
+        maps = backbone(torch.zeros(2, 3, 128, 128), ['a red star', ''])
     assert [tuple(m.shape[2:]) for m in maps] == [(16, 16), (8, 8), (4, 4), (2, 2)]
     assert not torch.equal(maps[0][0], maps[0][1])
     assert sum(path.stat().st_size for path in folder.rglob('*.safetensors')) < 12e6
@@ -82,13 +82,13 @@ def test_interrupted_then_continued(whole_run, make_settings, tmp_path, monkeypa
 
 
 def test_killed_then_continued(whole_run, make_settings, tmp_path):
-    """kill -9 behind a checkpoint; the curve is that of a run that nothing happened to."""
+    """kill -9 after a checkpoint; the curve is that of a run that nothing happened to."""
     killed = make_settings(tmp_path / 'killed')
     tool = REPOSITORY / 'projects/shapescenes/tools' / 'pretrain.py'
     code = (
         'import runpy, sys\n'
-        'from projects.shapescenes.tinysd import scenes, stage\n'
-        'scenes._CHUNK, stage._LOG_EVERY = 4, 1\n'
+        'from projects.shapescenes.tinysd import pretraining_scenes, stage\n'
+        'pretraining_scenes._CHUNK, stage._LOG_EVERY = 4, 1\n'
         "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')"
     )
     command = [sys.executable, '-c', code, tool, '--out', killed.out, '--device', 'cpu']
@@ -104,7 +104,7 @@ def test_killed_then_continued(whole_run, make_settings, tmp_path):
     # Elsewhere, or the clone's mmtadp would hide an installed one.
     process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL, cwd=tmp_path)
     checkpoint, deadline = Path(killed.out) / 'denoiser' / 'checkpoint.pt', time.monotonic() + 120
-    # Pictures are drawn behind each checkpoint, which takes a while.
+    # Samples are written after each checkpoint, which takes a while.
     while not checkpoint.exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from projects.shapescenes.captioner.evaluation import captioner_scores
-from projects.shapescenes.tinysd.evaluation import attention_shares, caption_losses
+from projects.shapescenes.captioner.name_scores import captioner_scores
 from projects.shapescenes.tinysd.preparation import SHIPPED, WEIGHTS
+from projects.shapescenes.tinysd.text_evaluation import attention_shares, caption_losses
 
 TINYSD, CAPTIONER = (SHIPPED[name] for name in ('tinysd', 'captioner'))
 

@@ -1,4 +1,4 @@
-# ShapeScenes: 24 classes on varied backgrounds, and the background.
+# ShapeScenes for segmentation: 24 classes and the background.
 _base_ = 'shapescenes_source.py'
 metainfo = dict(
     classes=_base_.class_names,
@@ -30,7 +30,7 @@ metainfo = dict(
         [80, 105, 178],
     ],
 )
-# mmseg's defaults and the caption, which the backbone needs of each image.
+# mmseg's defaults and the caption, which the backbone needs.
 meta_keys = (
     'img_path',
     'seg_map_path',

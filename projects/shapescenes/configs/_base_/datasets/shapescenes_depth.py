@@ -43,6 +43,6 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-# What is 10 m away or more, the sky for example, is not scored.
+# Pixels at 10 m or more, for example the sky, are not scored.
 val_evaluator = dict(type='DepthMetric', min_depth_eval=1e-3, max_depth_eval=10.0)
 test_evaluator = val_evaluator

@@ -1,9 +1,9 @@
-# ShapeScenes with the boxes of what is visible of each object, for mmdet.
+# ShapeScenes for detection: boxes of the visible part of each object.
 _base_ = 'shapescenes_source.py'
 # The background has no boxes.
 class_names_of_boxes = _base_.class_names[1:]
 metainfo = dict(classes=class_names_of_boxes)
-# mmdet's defaults and the caption, which the backbone needs of each image.
+# mmdet's defaults and the caption, which the backbone needs.
 meta_keys = (
     'img_id',
     'img_path',
@@ -14,7 +14,7 @@ meta_keys = (
     'flip_direction',
     'caption',
 )
-# Leaves the size as it is, and the scale factor that mmdet asks for.
+# Keeps the size, and adds the scale factor that mmdet needs.
 resize = dict(type='Resize', scale=(_base_.image_size, _base_.image_size), keep_ratio=True)
 train_transforms = [
     dict(type='LoadImageFromFile'),

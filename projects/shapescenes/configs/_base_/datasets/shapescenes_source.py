@@ -1,13 +1,12 @@
-# What all tasks on ShapeScenes have in common: which scenes are trained and tested on, with which
-# captions.
+# Scenes and captions that all tasks on ShapeScenes share.
 _base_ = '../class_names/shapescenes.py'
 data_root = 'data/shapescenes/day'
 image_size = 128  # height and width
-# As many of the training scenes are labelled, the first ones. docs/benchmarks.md says why.
+# Number of labelled training scenes, the first ones; docs/benchmarks.md has the reason.
 num_labelled = 100
-# The captioner wrote them from the image alone, at length: they name all objects that it sees.
+# Written by the captioner from the image alone; they name all objects that it recognises.
 load_caption = dict(type='mmtadp.CaptionLoadTransform', ann_file=data_root + '/captions_long.json')
-# Scenes are small and a run has one core, so no process loads them in advance.
+# Scenes are small and a run has one core, so no other process loads them.
 train_dataloader = dict(
     batch_size=8,
     num_workers=0,

@@ -1,5 +1,5 @@
 # TinySD: a U-Net of 5 M parameters, factor 8, for scenes of 128 x 128.
-_base_ = '../../../../../configs/_base_/models/tadp_fpn_sd15.py'
+_base_ = '../../../../../configs/_base_/models/tadp_fpn_sd15_ade20k.py'
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     data_preprocessor=dict(size=(128, 128)),

@@ -1,21 +1,14 @@
-# Fine-tunes TinySD on few labelled scenes, on one CPU core in minutes.
+# Fine-tune TinySD on few labelled scenes, on one CPU core in minutes.
 max_iters = 300
 warmup_iters = 50
-# The U-Net learns at the rate of neck and head (docs/benchmarks.md); that of Stable Diffusion at
-# a hundredth to a tenth of it.
+# The U-Net learns at the rate of neck and heads (docs/benchmarks.md). Stable Diffusion's U-Net
+# learns at a hundredth to a tenth of that rate.
 lr = 1e-3
-unet_lr_mult = 1.0
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=lr, weight_decay=0.01, fused=True),
     clip_grad=dict(max_norm=1.0),
-    # mmseg's, for mmdet too. Else the U-Net's norms, whose rate is set by a key, would be decayed.
-    constructor='mmseg.ForceDefaultOptimWrapperConstructor',
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0,
-        force_default_settings=True,
-        custom_keys={'backbone.unet': dict(lr_mult=unet_lr_mult)},
-    ),
+    paramwise_cfg=dict(norm_decay_mult=0.0),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.02, by_epoch=False, begin=0, end=warmup_iters),

@@ -1,0 +1,98 @@
+"""Write the tables of configs/tadp/README.md from its metafiles.
+
+    python tools/analysis_tools/zoo_tables.py
+
+A table stands between ``<!-- zoo: METAFILE -->`` and ``<!-- /zoo -->``, and has one row per model.
+Numbers that the paper's authors report are in other columns than those that this project measured.
+"""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).resolve().parents[2] / 'configs' / 'tadp' / 'README.md'
+TABLE = re.compile(r'(<!-- zoo: (\S+) -->\n).*?(<!-- /zoo -->)', re.DOTALL)
+NOTHING = '—'
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description='Write the tables of a README from the metafiles next to it.'
+    )
+    parser.add_argument(
+        'readme', nargs='?', type=Path, default=README, help='file (default: %(default)s)'
+    )
+    return parser
+
+
+def fill(readme: Path) -> str:
+    """Return the text of a README with its tables made again from its metafiles."""
+    import yaml
+
+    def table(match: re.Match) -> str:
+        metafile = yaml.safe_load((readme.parent / match[2]).read_text(encoding='utf-8'))
+        return f'{match[1]}{make_table(metafile["Models"])}{match[3]}'
+
+    return TABLE.sub(table, readme.read_text(encoding='utf-8'))
+
+
+def make_table(models: list[dict[str, Any]]) -> str:
+    """Return a Markdown table with one row per model.
+
+    Args:
+        models (list[dict]): ``Models`` of a metafile. ``Metadata`` has Prompt, Captions,
+            Parameters and FLOPs. A metric whose name ends in "reported)" is the authors'.
+    """
+    results = [_results(model) for model in models]
+    names = list(dict.fromkeys(name for result in results for name in result))
+    reported = [name for name in names if name[1]]
+    measured = [name for name in names if not name[1]]
+    head = ['config', 'prompt', 'captions', 'params (M)', 'FLOPs (G)']
+    head += [f'reported {name}' for name, _ in reported]
+    head += [f'measured {name}' for name, _ in measured] or ['measured']
+    rows = [[*head, 'download'], ['---'] * (len(head) + 1)]
+    for model, result in zip(models, results):
+        data = model['Metadata']
+        weights = model.get('Weights')
+        rows.append(
+            [
+                f'[`{model["Name"]}`]({Path(model["Config"]).name})',
+                data['Prompt'],
+                data['Captions'],
+                f'{data["Parameters"] / 1e6:.1f}',
+                f'{data["FLOPs"] / 1e9:.0f}',
+                *(str(result.get(name, NOTHING)) for name in reported),
+                *(str(result.get(name, NOTHING)) for name in measured or [None]),
+                f'[model]({weights})' if weights else NOTHING,
+            ]
+        )
+    return ''.join(f'| {" | ".join(row)} |\n' for row in rows)
+
+
+def _results(model: dict[str, Any]) -> dict[tuple[str, bool], float]:
+    """Return the metrics of a model by their name and whether the authors report them."""
+    results = model.get('Results', [])
+    found = {}
+    for result in results:
+        for name, value in result['Metrics'].items():
+            by_authors = name.endswith('reported)')
+            name = re.sub(r',? ?reported\)$', ')', name).replace(' ()', '')
+            # Several datasets are tested at once.
+            name = f'{name}, {result["Dataset"]}' if len(results) > 1 else name
+            found[name, by_authors] = value
+    return found
+
+
+def main() -> None:
+    """Write the tables."""
+    readme = make_parser().parse_args().readme
+    text = fill(readme)
+    changed = text != readme.read_text(encoding='utf-8')
+    readme.write_text(text, encoding='utf-8')
+    print(f'{readme}: {"tables written" if changed else "tables are up to date"}')
+
+
+if __name__ == '__main__':
+    main()
