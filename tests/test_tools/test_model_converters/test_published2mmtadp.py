@@ -80,7 +80,8 @@ def test_tokens_of_textual_inversion(run_tool, options, published, tmp_path, cap
     with pytest.raises(SystemExit):
         run_tool(*arguments, *names, *options('ade20k_captions'))
     assert (
-        "2 learned tokens were named (['<night>', '<day>']), and 1 are" in capsys.readouterr().err
+        "2 learned tokens were named (['<night>', '<day>']), and 1 found"
+        in capsys.readouterr().err
     )
 
     run_tool(*arguments, *names[:2], *options('ade20k_captions'))
