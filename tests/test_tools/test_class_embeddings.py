@@ -23,7 +23,7 @@ def refused(run_tool, capsys):
 
     def run(*args) -> str:
         with pytest.raises(SystemExit) as error:
-            run_tool('class_embeddings', *args)
+            run_tool('misc/class_embeddings', *args)
         assert error.value.code == 2
         return capsys.readouterr().err.splitlines()[-1]
 
@@ -34,7 +34,7 @@ def test_what_the_tool_caches_is_what_the_prompt_reads(
     run_tool, tiny_pipeline, model, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv('MMTADP_CACHE', str(tmp_path))
-    run_tool('class_embeddings', '--class-names', *NAMES, '--pretrained', tiny_pipeline)
+    run_tool('misc/class_embeddings', '--class-names', *NAMES, '--pretrained', tiny_pipeline)
     assert 'average_eos of 2 classes: (2, 32) in ' in capsys.readouterr().out
     (path,) = tmp_path.glob('class_embeddings/*.safetensors')
     monkeypatch.setattr(
@@ -49,7 +49,7 @@ def test_a_file_with_its_provenance(run_tool, tiny_pipeline, model, tmp_path):
     (tmp_path / 'names.txt').write_text('cat\n\npotted plant\n')
     arguments = ('--class-file', 'names.txt', '--pretrained', tiny_pipeline)
     # Batches need not be whole classes.
-    run_tool('class_embeddings', *arguments, '--out', 'x.safetensors', '--batch-size', '33')
+    run_tool('misc/class_embeddings', *arguments, '--out', 'x.safetensors', '--batch-size', '33')
     file = read_embeddings(tmp_path / 'x.safetensors')
     assert (file.kind, file.class_names) == ('average_eos', NAMES)
     assert file.provenance['text_encoder'] == str(tiny_pipeline)
@@ -62,7 +62,7 @@ def test_a_file_with_its_provenance(run_tool, tiny_pipeline, model, tmp_path):
 
 def test_tokens_of_the_names(run_tool, tiny_pipeline, model, tmp_path):
     arguments = ('--class-names', *NAMES, '--pretrained', tiny_pipeline, '--out', 'x.safetensors')
-    run_tool('class_embeddings', *arguments, '--kind', 'class_embeddings', '--keep-first-bos')
+    run_tool('misc/class_embeddings', *arguments, '--kind', 'class_embeddings', '--keep-first-bos')
     file = read_embeddings(tmp_path / 'x.safetensors')
     assert file.embeddings.equal(ClassEmbeddingsPrompt(model, NAMES, True).embeddings)
     assert file.kind == 'class_embeddings' and file.provenance['tokens_per_name'] == '[2, 2]'
@@ -71,7 +71,7 @@ def test_tokens_of_the_names(run_tool, tiny_pipeline, model, tmp_path):
 def test_templates_of_your_own(run_tool, tiny_pipeline, model, tmp_path):
     (tmp_path / 'templates.txt').write_text('a scan of a {}.\n')
     arguments = ('--class-names', *NAMES, '--pretrained', tiny_pipeline, '--out', 'x.safetensors')
-    run_tool('class_embeddings', *arguments, '--templates', 'templates.txt')
+    run_tool('misc/class_embeddings', *arguments, '--templates', 'templates.txt')
     file = read_embeddings(tmp_path / 'x.safetensors')
     ids = model.tokenizer('a scan of a cat.', return_tensors='pt').input_ids
     with torch.no_grad():
@@ -87,18 +87,20 @@ def test_names_of_a_dataset(run_tool, repository, tiny_pipeline, tmp_path):
         "train_dataloader = dict(dataset=dict(metainfo=dict(classes=['crack', 'rust'])))\n"
     )
     arguments = ('--pretrained', tiny_pipeline, '--out')
-    run_tool('class_embeddings', tmp_path / 'mine.py', *arguments, 'mine.safetensors')
+    run_tool('misc/class_embeddings', tmp_path / 'mine.py', *arguments, 'mine.safetensors')
     assert read_embeddings(tmp_path / 'mine.safetensors').class_names == ['crack', 'rust']
     config = repository / 'configs/tadp/tadp40_ade20k_80k.py'
     options = ('--cfg-options', f'model.backbone.pretrained={tiny_pipeline}')
-    run_tool('class_embeddings', config, '--out', 'ade.safetensors', *options)
+    run_tool('misc/class_embeddings', config, '--out', 'ade.safetensors', *options)
     names = read_embeddings(tmp_path / 'ade.safetensors').class_names
     assert len(names) == 150 and names[:2] == ['wall', 'building']
 
 
 def test_names_and_kind_of_a_prompt(run_tool, repository, tiny_pipeline, tmp_path):
     config = repository / 'configs/tadp/class_embeddings_voc2012_15e.py'
-    run_tool('class_embeddings', config, '--pretrained', tiny_pipeline, '--out', 'x.safetensors')
+    run_tool(
+        'misc/class_embeddings', config, '--pretrained', tiny_pipeline, '--out', 'x.safetensors'
+    )
     file = read_embeddings(tmp_path / 'x.safetensors')
     assert file.kind == 'class_embeddings' and file.class_names[1] == 'airplane'
 

@@ -24,7 +24,7 @@ def test_there_and_back(run_tool, tiny_pipeline, tmp_path, capsys):
     ('tool', 'source', 'message'),
     [
         ('compvis2diffusers', 'missing.ckpt', 'missing.ckpt is not a file'),
-        ('diffusers2compvis', 'missing', 'missing is no folder'),
+        ('diffusers2compvis', 'missing', 'missing is not a folder'),
     ],
 )
 def test_nothing_there(run_tool, tmp_path, capsys, tool, source, message):
