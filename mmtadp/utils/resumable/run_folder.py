@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from mmtadp.utils.atomic_files import write_file, write_json, write_text
+from mmtadp.utils.json_lines import DamagedLineError, JsonLines
 from mmtadp.utils.tensor_files import read_tensors
 
 from .interruption import RunError, check_same_settings
@@ -28,7 +29,7 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f'--out {out} is a file; name a folder.')
         self._checkpoint = self.path / 'checkpoint.pt'
-        self._log = self.path / 'log.jsonl'
+        self._log = JsonLines(self.path / 'log.jsonl', sync=False)
         settings = self.path / 'settings.json'
         if overwrite:
             self._checkpoint.unlink(missing_ok=True)
@@ -45,7 +46,7 @@ class RunFolder:
     def start(self, step: int) -> None:
         """Write the settings, and remove the log's entries after this step."""
         kept = ''.join(json.dumps(line) + '\n' for line in self.log() if line['step'] <= step)
-        write_text(self._log, kept)
+        write_text(self._log.path, kept)
         write_json(self.path / 'settings.json', self._identity)
 
     def save(self, state: dict) -> None:
@@ -53,13 +54,16 @@ class RunFolder:
         write_file(self._checkpoint, lambda path: torch.save(state, path))
 
     def log(self) -> list[dict]:
-        """Return the logged steps: ``step``, ``loss``, and other logged values."""
-        if not self._log.exists():
-            return []
-        lines = self._log.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith('\n')]
+        """Return the logged steps: ``step``, ``loss``, and other logged values.
+
+        Raises:
+            RunError: If a line of the log is damaged.
+        """
+        try:
+            return self._log.read()
+        except DamagedLineError as error:
+            raise RunError(str(error)) from error
 
     def append(self, **values: float) -> None:
         """Log a step."""
-        with self._log.open('a') as file:
-            file.write(json.dumps(values) + '\n')
+        self._log.append(values)
