@@ -146,7 +146,7 @@ def compvis_state_dict(model: DiffusionModel, report: Report | None = None) -> d
         report (Report, optional): Filled with the destination of each tensor.
 
     Returns:
-        Dict[str, Tensor]: CompVis key to tensor.
+        dict[str, Tensor]: CompVis key to tensor.
     """
     state = {}
     for part, module in dict(

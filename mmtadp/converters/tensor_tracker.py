@@ -32,10 +32,10 @@ class Report:
     """The destination of each tensor of a checkpoint.
 
     Attributes:
-        taken (Dict[str, Row]): By part of the model.
-        dropped (Dict[str, Row]): By reason.
-        other_entries (Dict[str, int]): Entries that are not weights, with their number of tensors.
-        notes (List[str]): Remarks on single tensors.
+        taken (dict[str, Row]): By part of the model.
+        dropped (dict[str, Row]): By reason.
+        other_entries (dict[str, int]): Entries that are not weights, with their number of tensors.
+        notes (list[str]): Remarks on single tensors.
     """
 
     taken: dict[str, Row] = field(default_factory=dict)

@@ -98,7 +98,7 @@ def train_ids(label_ids: np.ndarray) -> np.ndarray:
 
 
 def convert(source: Path, target: Path) -> None:
-    """Write the mask of training labels beside the mask of label ids.
+    """Write the mask of training labels next to the mask of label ids.
 
     Raises:
         DatasetError: If the latter is something else.

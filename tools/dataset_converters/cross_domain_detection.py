@@ -79,7 +79,7 @@ class Annotations:
     Attributes:
         objects (Counter): Objects per class.
         empty (int): Images without an object.
-        unreadable, unknown, boxes (List[str]): Problems, each with the file's name.
+        unreadable, unknown, boxes (list[str]): Problems, each with the file's name.
     """
 
     def __init__(self, classes: Sequence[str]):

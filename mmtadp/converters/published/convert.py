@@ -38,8 +38,8 @@ class Conversion:
     """A converted checkpoint.
 
     Attributes:
-        checkpoint (Dict[str, Any]): ``state_dict`` and ``meta``, as mmengine saves them.
-        overrides (Dict[str, Any]): Settings that the config needs in addition.
+        checkpoint (dict[str, Any]): ``state_dict`` and ``meta``, as mmengine saves them.
+        overrides (dict[str, Any]): Settings that the config needs in addition.
         config (Config): The config with these settings.
         layout (Layout): The layout of the published model.
         settings (PublishedSettings): The settings that it was trained with.

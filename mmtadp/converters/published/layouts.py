@@ -34,8 +34,8 @@ class Layout:
         adapter_is_used (bool): Whether a text adapter in the file is one that the model was
             trained with. Otherwise every model has one, and most runs do not use it.
         scaling_shows (bool): Whether the place of the autoencoder tells if latents were scaled.
-        copies (Dict[str, str]): Prefixes of tensors that are in the file twice, and of what.
-        unused (Dict[str, str]): Prefixes of modules that the model builds and never runs.
+        copies (dict[str, str]): Prefixes of tensors that are in the file twice, and of what.
+        unused (dict[str, str]): Prefixes of modules that the model builds and never runs.
     """
 
     name: str

@@ -26,7 +26,7 @@ def model_overrides(
         backbone_only (bool): Leave out its heads.
 
     Returns:
-        Dict[str, Any]: The differences from ``model``, to be merged into it.
+        dict[str, Any]: The differences from ``model``, to be merged into it.
     """
     wanted: dict[str, Any] = {}
     if settings.normalisation is not None:

@@ -28,8 +28,8 @@ class PublishedSettings:
         latent_scaling (bool, optional): Whether latents were scaled. None if the file does
             not show it; the config's own value stays.
         normalisation (dict, optional): ``mean`` and ``std`` of the images, likewise.
-        sources (Dict[str, str]): How each of them was found.
-        published_arguments (Dict[str, Any]): The command line of the run, if the file has it.
+        sources (dict[str, str]): How each of them was found.
+        published_arguments (dict[str, Any]): The command line of the run, if the file has it.
     """
 
     latent_scaling: bool | None = None
@@ -59,7 +59,7 @@ def find_settings(
     Args:
         layout (Layout): Its layout.
         tracker (TensorTracker): Its tensors.
-        meta (Dict[str, Any]): Metadata of mmcv.
+        meta (dict[str, Any]): Metadata of mmcv.
         latent_scaling (bool, optional): The user's value, which overrides the file.
         normalisation (str, optional): The user's value, a key of :data:`NORMALISATIONS`.
 
@@ -117,7 +117,7 @@ def literal_config(text: str) -> dict[str, Any]:
         text (str): Assignments of literals and ``dict(...)``, as mmcv writes a config.
 
     Returns:
-        Dict[str, Any]: Name to value, for values that are literals.
+        dict[str, Any]: Name to value, for values that are literals.
     """
     try:
         tree = ast.parse(text)

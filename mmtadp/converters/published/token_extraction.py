@@ -32,7 +32,7 @@ def extract_learned_tokens(
         overwrite (bool): Replace existing files.
 
     Returns:
-        List[Path]: One ``.safetensors`` file per token, for ``learned_embeds``.
+        list[Path]: One ``.safetensors`` file per token, for ``learned_embeds``.
 
     Raises:
         CheckpointError: If the number of rows after CLIP's is not the number of names.

@@ -26,7 +26,7 @@ def write_conversion(
         conversion (Conversion): The result of :func:`convert_published`.
         base (Path): The config it was converted for; the new one inherits from it.
         target (Path): The checkpoint, a ``.pth`` file; the config has the suffix ``.py``.
-        options (Dict[str, Any], optional): Overrides by dotted key that ``base`` was read with.
+        options (dict[str, Any], optional): Overrides by dotted key that ``base`` was read with.
         overwrite (bool): Replace existing files.
 
     Returns:
@@ -53,7 +53,7 @@ def config_text(
         conversion (Conversion): The conversion.
         base (Path): The config it was made for.
         path (Path): Where the new one will be.
-        options (Dict[str, Any], optional): As in :func:`write_conversion`.
+        options (dict[str, Any], optional): As in :func:`write_conversion`.
 
     Returns:
         str: Its text.
