@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from .resumable import RunError
+from .errors import RunError
 
 
 class FolderInUseError(RunError):

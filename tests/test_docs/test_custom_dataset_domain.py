@@ -81,11 +81,12 @@ def test_the_tiny_config_fits_both(project):
     assert captions(day.train_dataloader.dataset) == {'a training street'}
 
 
-def test_arguments_exist():
+def test_arguments_exist(monkeypatch):
     blocks = '\n'.join(re.findall(r'```bash\n(.*?)```', PAGE, re.DOTALL)).replace('\\\n', ' ')
     pattern = r'^python \$MMTADP/(tools/(?:captions|personalize)/\w+\.py) (.*)$'
     commands = re.findall(pattern, blocks, re.M)
     assert len(commands) == 6
     for script, arguments in commands:
+        monkeypatch.syspath_prepend(str((REPOSITORY / script).parent))
         parser = runpy.run_path(str(REPOSITORY / script))['make_parser']()
         parser.parse_args(shlex.split(arguments))

@@ -104,7 +104,7 @@ def test_no_images_and_no_text_encoder(inversion, tmp_path, tiny_pipeline):
     with pytest.raises(RunError, match='has no image'):
         personalize(TextualInversion, inversion(images=str(empty)))
     (empty / 'a.png').write_bytes(b'no image')
-    with pytest.raises(RunError, match='a.png cannot be used: no image'):
+    with pytest.raises(RunError, match='a.png cannot be used: not an image'):
         personalize(TextualInversion, inversion(images=str(empty)))
     partial = tmp_path / 'partial'
     partial.mkdir()

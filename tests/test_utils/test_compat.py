@@ -24,7 +24,7 @@ from mmtadp.utils.compat import register_config_packages, safe_checkpoint_loadin
     [
         ('mmtadp::_base_/default_runtime.py', 'default_scope'),
         ('mmtadp::tadp/tadp40_ade20k_80k.py', 'model'),
-        ('mmseg::_base_/schedules/schedule_ade20k_80k.py', 'param_scheduler'),
+        ('mmseg::_base_/schedules/schedule_80k.py', 'param_scheduler'),
         ('mmdet::_base_/schedules/schedule_1x.py', 'param_scheduler'),
     ],
 )

@@ -6,9 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-
-class RunError(ValueError):
-    """Arguments, files and earlier runs are inconsistent; the message describes the way out."""
+from mmtadp.utils.errors import RunError
 
 
 class Interrupted(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error

@@ -14,8 +14,8 @@ def tool(repository):
 
 
 @pytest.fixture(scope='module')
-def pipeline(demo_pipeline):
-    return demo_pipeline
+def pipeline(tinysd):
+    return tinysd
 
 
 @pytest.fixture(scope='module')
