@@ -14,6 +14,14 @@ os.environ['HF_HUB_OFFLINE'] = '1'
 from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+# Tests, and processes that they start, import `tests` and `projects`. With the repository itself
+# on the path, its mmtadp would hide an installed one. A package of the onedl set installs `tests`,
+# too.
+_PATH = tempfile.TemporaryDirectory()
+for _name in ('tests', 'projects'):
+    Path(_PATH.name, _name).symlink_to(Path(__file__).resolve().parent / _name)
+sys.path.insert(0, _PATH.name)
+
 import pytest  # noqa: E402
 from accelerate.state import AcceleratorState  # noqa: E402
 from mmengine.utils import ManagerMixin  # noqa: E402
@@ -23,13 +31,6 @@ from tests.utils import unformatted_dumps  # noqa: E402, F401
 from tests.utils.paths import REPOSITORY  # noqa: E402
 from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
 from tests.utils.tiny_tagger import write_tagger  # noqa: E402
-
-# Processes that a test spawns import `tests` and `projects`. With the repository itself on the
-# path, its mmtadp would hide an installed one. A package of the onedl set installs `tests`, too.
-_PATH = tempfile.TemporaryDirectory()
-for _name in ('tests', 'projects'):
-    Path(_PATH.name, _name).symlink_to(REPOSITORY / _name)
-sys.path.insert(0, _PATH.name)
 
 
 @pytest.fixture
