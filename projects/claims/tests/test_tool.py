@@ -89,13 +89,16 @@ def test_made_once_and_again_when_something_changes(
 
 
 @pytest.mark.slow
-def test_a_killed_command_loses_what_it_was_at_and_no_more(repository, claims_data, tmp_path):
+def test_a_killed_command_loses_what_it_was_at_and_no_more(
+    repository, claims_data, tmp_path, path_of_tests
+):
     asked = arguments(claims_data, '[no][ur]*_shapescenes-seed0')
     argv = [str(repository / 'projects/claims/tools/claims.py'), *asked]
     with (tmp_path / 'output').open('w') as output:
         process = subprocess.Popen(
             [sys.executable, '-c', _COMMAND.format(argv=argv)],
             cwd=tmp_path,
+            env=dict(os.environ, PYTHONPATH=path_of_tests),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

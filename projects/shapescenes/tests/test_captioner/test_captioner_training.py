@@ -81,7 +81,7 @@ def test_interrupted_then_continued(settings, monkeypatch):
     assert losses(cut.out) == pytest.approx(losses(whole.out), rel=1e-6)
 
 
-def test_killed_then_continued(settings):
+def test_killed_then_continued(settings, tmp_path, path_of_tests):
     """kill -9 after a checkpoint; the curve is that of a run that nothing happened to."""
     whole, killed = settings('whole', steps=6), settings('killed', steps=6)
     train_captioner(whole)
@@ -95,7 +95,13 @@ def test_killed_then_continued(settings):
     command = [sys.executable, '-c', code, tool, '--out', killed.out, '--device', 'cpu']
     command += ['--scenes', 8, '--steps', 6, '--batch-size', 2, '--checkpoint-every', 2]
     command += ['--domains', 'day=3', 'night=1']
-    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stderr=subprocess.DEVNULL,
+        # Elsewhere, or the clone's mmtadp would hide an installed one.
+        cwd=tmp_path,
+        env=dict(os.environ, PYTHONPATH=path_of_tests),
+    )
     checkpoint, deadline = Path(killed.out) / 'checkpoint.pt', time.monotonic() + 120
     # Samples are written after each checkpoint, which takes a while.
     while not checkpoint.exists():

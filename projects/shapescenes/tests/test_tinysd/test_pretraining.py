@@ -81,7 +81,7 @@ def test_interrupted_then_continued(whole_run, make_settings, tmp_path, monkeypa
         assert losses(cut.out, name) == pytest.approx(losses(whole_run.out, name), rel=1e-6)
 
 
-def test_killed_then_continued(whole_run, make_settings, tmp_path):
+def test_killed_then_continued(whole_run, make_settings, tmp_path, path_of_tests):
     """kill -9 after a checkpoint; the curve is that of a run that nothing happened to."""
     killed = make_settings(tmp_path / 'killed')
     tool = REPOSITORY / 'projects/shapescenes/tools' / 'pretrain.py'
@@ -101,8 +101,13 @@ def test_killed_then_continued(whole_run, make_settings, tmp_path):
         'checkpoint_every',
     ):
         command += ['--' + name.replace('_', '-'), getattr(killed, name)]
-    # Elsewhere, or the clone's mmtadp would hide an installed one.
-    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL, cwd=tmp_path)
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stderr=subprocess.DEVNULL,
+        # Elsewhere, or the clone's mmtadp would hide an installed one.
+        cwd=tmp_path,
+        env=dict(os.environ, PYTHONPATH=path_of_tests),
+    )
     checkpoint, deadline = Path(killed.out) / 'denoiser' / 'checkpoint.pt', time.monotonic() + 120
     # Samples are written after each checkpoint, which takes a while.
     while not checkpoint.exists():
