@@ -1,6 +1,7 @@
 """Caption batches on the devices of this machine."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from .task import Plan, Progress, Task
 EMPTY = 'the caption is empty'
 
 
-class Engine:
+class Engine(ABC):
     """Base of the engines, which caption the batches of a plan.
 
     Args:
@@ -50,17 +51,17 @@ class Engine:
             batch_size=self.batch_size,
         )
 
+    @abstractmethod
     def prepare(self, task: Task, plan: Plan) -> None:
         """Load the model.
 
         Raises:
             RunError: If it cannot be loaded.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self, task: Task, plan: Plan) -> Iterator[Progress]:
         """Yield the results of this process's batches, as soon as they are known."""
-        raise NotImplementedError
 
 
 class LocalEngine(Engine):
