@@ -1,6 +1,16 @@
-"""Arguments that train.py and test.py share; without imports, so that --help is instant."""
+"""Arguments that tools share; without heavy imports, so that --help is instant."""
 
 import argparse
+
+
+class DictAction(argparse.Action):
+    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
+
+    def __call__(self, *args) -> None:
+        """Store the pairs as a dict."""
+        from mmengine.config import DictAction as MMEngineDictAction
+
+        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,10 @@ import statistics
 import sys
 from pathlib import Path
 
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import DictAction  # noqa: E402
+
 # The library is imported after the arguments are parsed: --help and wrong arguments must not wait
 # for torch.
 SOURCES = (
@@ -24,16 +28,6 @@ SOURCES = (
 SPLITS = ('train', 'val', 'test')
 STYLES = 'comic, fog, night, rain, snow, watercolor'
 PROBLEMS = ('missing', 'extra', 'ambiguous', 'empty', 'repeated', 'long', 'style')
-
-
-class DictAction(argparse.Action):
-    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
-
-    def __call__(self, *args) -> None:
-        """Store the pairs as a dict."""
-        from mmengine.config import DictAction as MMEngineDictAction
-
-        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -11,6 +11,11 @@ Exit codes: 0 done, 1 unexpected error, 2 user error (the message describes how 
 
 import argparse
 import sys
+from pathlib import Path
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import DictAction  # noqa: E402
 
 # The library is imported after the arguments are parsed: --help and wrong arguments must not wait
 # for torch.
@@ -19,16 +24,6 @@ SOURCES = (
     "quoted glob such as 'data/*/images/*.jpg', or an mmseg or mmdet config"
 )
 SPLITS = ('train', 'val', 'test')
-
-
-class DictAction(argparse.Action):
-    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
-
-    def __call__(self, *args) -> None:
-        """Store the pairs as a dict."""
-        from mmengine.config import DictAction as MMEngineDictAction
-
-        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def make_parser() -> argparse.ArgumentParser:

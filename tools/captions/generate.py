@@ -16,6 +16,11 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import DictAction  # noqa: E402
 
 # Before tokenizers are imported, because the processes that decode images are forked.
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
@@ -29,16 +34,6 @@ SOURCES = (
 SPLITS = ('train', 'val', 'test')
 TERMINATED = 128 + signal.SIGTERM
 INTERRUPTED = 128 + signal.SIGINT
-
-
-class DictAction(argparse.Action):
-    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
-
-    def __call__(self, *args) -> None:
-        """Store the pairs as a dict."""
-        from mmengine.config import DictAction as MMEngineDictAction
-
-        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -18,21 +18,16 @@ metadata records how it was made.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import DictAction  # noqa: E402
+
 # The library is imported after the arguments are parsed: --help must not wait for torch.
 AVERAGE_EOS, CLASS_EMBEDDINGS = 'average_eos', 'class_embeddings'
-
-
-class DictAction(argparse.Action):
-    """Parse KEY=VALUE pairs with mmengine, which is imported only then."""
-
-    def __call__(self, *args) -> None:
-        """Store the pairs as a dict."""
-        from mmengine.config import DictAction as MMEngineDictAction
-
-        MMEngineDictAction(self.option_strings, self.dest, nargs='+')(*args)
 
 
 def make_parser() -> argparse.ArgumentParser:
