@@ -1,5 +1,8 @@
 # ShapeScenes for segmentation: 24 classes and the background.
-_base_ = 'shapescenes_source.py'
+_base_ = [
+    'shapescenes_source.py',
+    '../../../../../configs/_base_/datasets/segmentation_meta_keys.py',
+]
 metainfo = dict(
     classes=_base_.class_names,
     palette=[
@@ -30,29 +33,16 @@ metainfo = dict(
         [80, 105, 178],
     ],
 )
-# mmseg's defaults and the caption, which the backbone needs.
-meta_keys = (
-    'img_path',
-    'seg_map_path',
-    'ori_shape',
-    'img_shape',
-    'pad_shape',
-    'scale_factor',
-    'flip',
-    'flip_direction',
-    'reduce_zero_label',
-    'caption',
-)
 train_transforms = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 test_transforms = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs', meta_keys=meta_keys),
+    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 train_pipeline = [_base_.load_caption, *train_transforms]
 test_pipeline = [_base_.load_caption, *test_transforms]
