@@ -4,6 +4,7 @@ python tools/test.py configs/tadp/tadp40_ade20k_80k.py work_dirs/.../iter_80000.
 """
 
 import argparse
+import sys
 
 from _arguments import add_common_arguments
 
@@ -25,33 +26,41 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    """Test as the command line asks."""
-    parser = make_parser()
-    args = parser.parse_args()
-    # After the arguments, since these imports take seconds; importing mmtadp registers `mmtadp::`
-    # and `mmseg::` bases.
+def test(args: argparse.Namespace) -> None:
+    """Test as the command line asks.
+
+    Raises:
+        RunError: If arguments, config and files are inconsistent.
+    """
+    # Here, since these imports take seconds; importing mmtadp registers `mmtadp::` and `mmseg::`
+    # bases.
     from mmtadp.datasets.caption_options import set_captions
     from mmtadp.utils import launch
     from mmtadp.utils.compat import safe_checkpoint_loading
 
-    try:
-        cfg = launch.load_config(args)
-        set_captions(cfg, args.captions, args.template)
-        launch.check_checkpoint(args.checkpoint)
-        if args.show_dir:
-            launch.draw_to(cfg, args.show_dir)
-        if args.tta:
-            launch.use_tta(cfg)
-        if args.out:
-            launch.save_predictions_to(cfg, args.out)
-    except launch.UsageError as error:
-        parser.error(str(error))
+    cfg = launch.load_config(args)
+    set_captions(cfg, args.captions, args.template)
+    launch.check_checkpoint(args.checkpoint)
+    if args.show_dir:
+        launch.draw_to(cfg, args.show_dir)
+    if args.tta:
+        launch.use_tta(cfg)
+    if args.out:
+        launch.save_predictions_to(cfg, args.out)
     cfg.load_from = args.checkpoint
     cfg.resume = False
     with safe_checkpoint_loading():
         launch.build_runner(cfg, skip_pretrained=True).test()
 
 
+def main() -> int:
+    """Test, and return the exit code."""
+    args = make_parser().parse_args()
+    # Not above: wrong arguments must not wait for the imports of mmtadp.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: test(args))
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -31,35 +31,44 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    """Train as the command line asks."""
-    parser = make_parser()
-    args = parser.parse_args()
-    # After the arguments, since these imports take seconds; importing mmtadp registers `mmtadp::`
-    # and `mmseg::` bases.
+def train(args: argparse.Namespace) -> int:
+    """Train as the command line asks, and return the exit code.
+
+    Raises:
+        RunError: If arguments, config and files are inconsistent.
+    """
+    # Here, since these imports take seconds; importing mmtadp registers `mmtadp::` and `mmseg::`
+    # bases.
     from mmtadp.datasets.caption_options import set_captions
     from mmtadp.utils import launch
     from mmtadp.utils.compat import safe_checkpoint_loading
 
-    try:
-        cfg = launch.load_config(args)
-        set_captions(cfg, args.captions, args.template)
-        if args.amp:
-            launch.use_amp(cfg)
-        if args.resume:
-            launch.set_resume(cfg, args.resume)
-        else:
-            cfg.resume = False
-            launch.protect_results(cfg, args.overwrite)
-    except launch.UsageError as error:
-        parser.error(str(error))
+    cfg = launch.load_config(args)
+    set_captions(cfg, args.captions, args.template)
+    if args.amp:
+        launch.use_amp(cfg)
+    if args.resume:
+        launch.set_resume(cfg, args.resume)
+    else:
+        cfg.resume = False
+        launch.protect_results(cfg, args.overwrite)
     try:
         with safe_checkpoint_loading():
             launch.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
     except KeyboardInterrupt:
         launch.say_how_to_resume(cfg.work_dir)
-        sys.exit(130)
+        return 130
+    return 0
+
+
+def main() -> int:
+    """Train, and return the exit code."""
+    args = make_parser().parse_args()
+    # Not above: wrong arguments must not wait for the imports of mmtadp.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: train(args))
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 # Messages of errors other than torch.OutOfMemoryError: of the CPU allocator, cuBLAS, cuDNN.
 _MESSAGES = ('out of memory', "can't allocate memory", 'ALLOC_FAILED', 'not enough memory')

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 from .model_inputs import PixelInputs, PromptedInputs, load_inputs
 

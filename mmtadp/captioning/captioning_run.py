@@ -11,7 +11,7 @@ from tqdm import tqdm
 from mmtadp.captions import ResultFiles
 from mmtadp.captions.formats import Entry
 from mmtadp.captions.write import make_provenance
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 from .image_loading import wrap_worker_errors
 from .journal import Journal

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import DataLoader, Dataset
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 DEFAULT_MAX_PIXELS = 100_000_000
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mmtadp.utils.atomic_files import sync_folder, write_json
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.folder_lock import FolderInUseError, FolderLock
 from mmtadp.utils.json_lines import DamagedLineError, JsonLines
-from mmtadp.utils.resumable import RunError
 
 _SETTINGS = 'run.json'
 

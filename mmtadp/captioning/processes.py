@@ -11,7 +11,7 @@ from typing import Any
 from torch.distributed import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 # The others wait for the slowest process; torchrun ends them if one fails.
 _PATIENCE = timedelta(days=30)

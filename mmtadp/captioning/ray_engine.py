@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 from .batching import AdaptiveBatches
 from .image_loading import load_image

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mmtadp.captions import ResultFiles, assign_keys, read_caption_file
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_sources import find_images
-from mmtadp.utils.resumable import RunError, check_same_settings
+from mmtadp.utils.resumable import check_same_settings
 
 from .captioner import Decoding
 from .image_loading import DEFAULT_MAX_PIXELS

@@ -7,6 +7,8 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from mmtadp.utils.errors import RunError
+
 SCHEMAS = """Accepted schemas:
   {"IMAGE": {"captions": ["a dog", ...], "class_label": 3}}  (class_label may be left out)
   {"IMAGE": "a dog"}
@@ -15,7 +17,7 @@ SCHEMAS = """Accepted schemas:
                   "annotations": [{"image_id": 1, "caption": "a dog"}, ...]}"""
 
 
-class CaptionFileError(ValueError):
+class CaptionFileError(RunError):
     """A caption file that cannot be used as it is."""
 
 

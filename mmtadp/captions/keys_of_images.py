@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterable
 
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_sources import ImageFile
-from mmtadp.utils.resumable import RunError
 
 from .keys import key_pattern, path_patterns
 

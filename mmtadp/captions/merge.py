@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 from .formats import Entry, read_entries
 from .write import ResultFiles, make_provenance, source_provenance

@@ -4,6 +4,8 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from mmtadp.utils.errors import RunError
+
 if TYPE_CHECKING:
     from nltk.tag import PerceptronTagger
     from nltk.tokenize import NLTKWordTokenizer
@@ -17,7 +19,7 @@ NOUN_TAGS = frozenset(('NN', 'NNS'))
 _SENTENCE_END = re.compile(r'(?<=[^\W\d_][.!?])\s+')
 
 
-class TaggerDataError(LookupError):
+class TaggerDataError(RunError, LookupError):
     """The data of NLTK's tagger are missing on this machine."""
 
 

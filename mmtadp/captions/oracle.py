@@ -9,8 +9,8 @@ from mmengine.registry import DefaultScope
 from tqdm import tqdm
 
 from mmtadp.utils.config_datasets import config_datasets, image_root
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_sources import ImageFile
-from mmtadp.utils.resumable import RunError
 
 from .keys_of_images import assign_keys
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 def read_names(given: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmtadp.utils.atomic_files import write_json, write_text
 from mmtadp.utils.dependencies import installed_versions
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 from .formats import CaptionFileError, Entry
 from .store import CaptionStore

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.tensor_files import WeightsFile, read_weights
 
 
-class CheckpointError(ValueError):
+class CheckpointError(RunError):
     """A checkpoint that cannot be converted; the message names it."""
 
 

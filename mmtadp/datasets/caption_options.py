@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from mmtadp.datasets.transforms import DomainModifier
-from mmtadp.utils.config_files import UsageError
+from mmtadp.utils.errors import RunError
 
 _LOAD, _NOUNS, _MODIFIER = 'CaptionLoadTransform', 'NounsTransform', 'DomainModifier'
 
@@ -27,17 +27,17 @@ def set_captions(cfg: Config, files: Sequence[str] | None, template: str | None)
             config's own.
 
     Raises:
-        UsageError: If a file does not exist, if the config loads no captions, or if the template
+        RunError: If a file does not exist, if the config loads no captions, or if the template
             is not one of :class:`.DomainModifier`.
     """
     if files is None and template is None:
         return
     for file in files or ():
         if not os.path.isfile(file):
-            raise UsageError(f'--captions: there is no file {file}')
+            raise RunError(f'--captions: there is no file {file}')
     if not any(_transforms(cfg, _LOAD)) and not any(_transforms(cfg, _MODIFIER)):
         option = '--template' if files is None else '--captions'
-        raise UsageError(
+        raise RunError(
             f'{option}: no pipeline of the config has a {_LOAD}. Its prompt is '
             f'{_prompt_type(cfg)}, which reads no caption file. Take a config with captions, such '
             f"as configs/tadp/tadp40_ade20k_80k.py, or add dict(type='mmtadp.{_LOAD}', "
@@ -89,7 +89,7 @@ def _check_template(**arguments: Any) -> None:
     try:
         DomainModifier(**arguments)
     except (ValueError, FileNotFoundError) as error:
-        raise UsageError(f'--template: {error}') from None
+        raise RunError(f'--template: {error}') from None
 
 
 def _prompt_type(cfg: Config) -> str:

@@ -8,8 +8,8 @@ import torch
 from mmtadp.models.diffusion import TextEncoder
 from mmtadp.models.diffusion.denoising import denoising_losses, encode_images
 from mmtadp.models.diffusion.loading import load_unet_weights
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
-from mmtadp.utils.resumable import RunError
 from mmtadp.utils.seeding import numbered_generator
 
 from .concept import load_model

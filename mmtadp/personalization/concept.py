@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmtadp.models.diffusion import DiffusionModel, TextEncoder, load_diffusion_model
 from mmtadp.models.diffusion.denoising import encode_images, load_noise_schedule, sample_images
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.seeding import numbered_generator
 
 from .images import ImagePool, grid

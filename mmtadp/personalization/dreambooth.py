@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file, write_folder
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 from .concept import Concept
 from .images import ImagePool

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmtadp.captioning.image_loading import UnusableImageError, open_rgb
 from mmtadp.models.diffusion.denoising import to_tensor
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_sources import find_images
-from mmtadp.utils.resumable import RunError
 
 _KEPT = 64  # resized images: a personalisation has five to some hundreds
 

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 PRECISIONS = ('no', 'fp16', 'bf16')
 

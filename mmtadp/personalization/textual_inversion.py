@@ -13,8 +13,8 @@ from transformers import CLIPTokenizer
 from mmtadp.models.diffusion import TextEncoder
 from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.learned_tokens import LearnedToken, add_learned_tokens
-from mmtadp.utils.resumable import RunError
 
 from .concept import Concept
 from .settings import PersonalizationSettings

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from mmtadp.utils.atomic_files import write_file
-from mmtadp.utils.resumable import RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import RunFolder
 from mmtadp.utils.resumable.training import check_finite, run_steps
 
 from .concept import Concept

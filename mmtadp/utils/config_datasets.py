@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DATASETS, DefaultScope
 
-from .resumable import RunError
+from .errors import RunError
 
 
 def config_images(

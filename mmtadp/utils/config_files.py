@@ -8,11 +8,9 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from .errors import RunError
+
 PACKAGED = Path(__file__).resolve().parents[1] / '.mim' / 'configs'
-
-
-class UsageError(ValueError):
-    """Signal that arguments, config and files are inconsistent; the message names the fix."""
 
 
 def read_config(path: str, options: Mapping[str, Any] | Sequence[str] | None = None) -> Config:
@@ -24,10 +22,10 @@ def read_config(path: str, options: Mapping[str, Any] | Sequence[str] | None = N
             ``key=value`` of the command line.
 
     Raises:
-        UsageError: If the file does not exist, or a word is not ``key=value``.
+        RunError: If the file does not exist, or a word is not ``key=value``.
     """
     if not Path(path).is_file():
-        raise UsageError(_missing(Path(path)))
+        raise RunError(_missing(Path(path)))
     config = Config.fromfile(path)
     if options:
         config.merge_from_dict(dict(options if isinstance(options, Mapping) else _parse(options)))
@@ -37,7 +35,7 @@ def read_config(path: str, options: Mapping[str, Any] | Sequence[str] | None = N
 def _parse(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         if '=' not in word:
-            raise UsageError(f'--cfg-options: expected key=value, got {word!r}')
+            raise RunError(f'--cfg-options: expected key=value, got {word!r}')
     namespace = argparse.Namespace()
     DictAction([], 'options', nargs='+')(argparse.ArgumentParser(), namespace, words)
     return namespace.options

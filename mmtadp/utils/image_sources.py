@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from .resumable import RunError
+from .errors import RunError
 
 # fmt: off
 IMAGE_EXTENSIONS = (

@@ -5,11 +5,13 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+from mmtadp.utils.errors import RunError
+
 from .atomic_files import sync_folder
 from .folder_lock import lock_file
 
 
-class DamagedLineError(ValueError):
+class DamagedLineError(RunError):
     """A line before the last one of a log is not JSON."""
 
 

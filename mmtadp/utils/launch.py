@@ -17,8 +17,9 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmtadp.utils.config_files import UsageError, read_config
+from mmtadp.utils.config_files import read_config
 from mmtadp.utils.dependencies import check_package
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.pretrained import no_pretrained_weights
 from mmtadp.utils.quiet import QuietRunner, silence_harmless_warnings
 
@@ -35,7 +36,7 @@ def load_config(args: argparse.Namespace) -> Config:
         Config: With ``work_dir`` and ``launcher`` set.
 
     Raises:
-        UsageError: If the config does not exist, or an override is not ``key=value``.
+        RunError: If the config does not exist, or an override is not ``key=value``.
     """
     silence_harmless_warnings()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -52,14 +53,14 @@ def use_amp(cfg: Config) -> None:
     """Turn automatic mixed precision on.
 
     Raises:
-        UsageError: If AMP does not support the config's optimizer wrapper.
+        RunError: If AMP does not support the config's optimizer wrapper.
     """
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper == 'AmpOptimWrapper':
         print_log('The config already uses AMP.', logger='current', level=logging.WARNING)
         return
     if wrapper != 'OptimWrapper':
-        raise UsageError(
+        raise RunError(
             f"--amp replaces optim_wrapper.type 'OptimWrapper', but the config has {wrapper!r}. "
             'Leave out --amp, or set the wrapper in the config.'
         )
@@ -93,12 +94,12 @@ def set_resume(cfg: Config, resume: str) -> None:
         resume (str): A checkpoint, or 'auto' for the last one of the work directory.
 
     Raises:
-        UsageError: If the checkpoint does not exist.
+        RunError: If the checkpoint does not exist.
     """
     checkpoint = last_checkpoint(cfg.work_dir) if resume == 'auto' else Path(resume)
     if checkpoint is None:
         found = ', '.join(path.name for path in find_checkpoints(cfg.work_dir)) or 'none'
-        raise UsageError(
+        raise RunError(
             f'--resume: {cfg.work_dir} has no checkpoint that {LAST_CHECKPOINT} points to (found: '
             f'{found}). Start without --resume, or set the right --work-dir or --resume PATH.'
         )
@@ -116,11 +117,11 @@ def protect_results(cfg: Config, overwrite: bool) -> None:
         overwrite (bool): Allow it.
 
     Raises:
-        UsageError: If the work directory has checkpoints and ``overwrite`` is False.
+        RunError: If the work directory has checkpoints and ``overwrite`` is False.
     """
     checkpoints = find_checkpoints(cfg.work_dir)
     if checkpoints and not overwrite:
-        raise UsageError(
+        raise RunError(
             f'{cfg.work_dir} holds the checkpoints of an earlier run, such as '
             f'{checkpoints[-1].name}. Continue it with --resume, write elsewhere with --work-dir, '
             'or replace its files with --overwrite.'
@@ -133,13 +134,13 @@ def check_checkpoint(checkpoint: str) -> None:
     """Check that a checkpoint exists, before a model is built for it.
 
     Raises:
-        UsageError: If it is a path without a file.
+        RunError: If it is a path without a file.
     """
     path = Path(checkpoint)
     if '://' in checkpoint or path.is_file():
         return
     found = ', '.join(p.name for p in find_checkpoints(path.parent)) or 'no .pth file'
-    raise UsageError(f'the checkpoint {checkpoint} does not exist; {path.parent} holds {found}.')
+    raise RunError(f'the checkpoint {checkpoint} does not exist; {path.parent} holds {found}.')
 
 
 def use_tta(cfg: Config) -> None:
@@ -150,11 +151,11 @@ def use_tta(cfg: Config) -> None:
             ``tta_pipeline`` is a list with one pipeline per dataset.
 
     Raises:
-        UsageError: If the config lacks either, or a pipeline for a dataset.
+        RunError: If the config lacks either, or a pipeline for a dataset.
     """
     missing = [key for key in ('tta_model', 'tta_pipeline') if cfg.get(key) is None]
     if missing:
-        raise UsageError(
+        raise RunError(
             f'--tta: the config lacks {" and ".join(missing)}. Add `tta_model = '
             "dict(type='SegTTAModel')` (or 'DetTTAModel') and, as `tta_pipeline`, the test "
             "pipeline with its last transforms inside `dict(type='TestTimeAug', "
@@ -169,7 +170,7 @@ def use_tta(cfg: Config) -> None:
         return
     pipelines = [p for p in cfg.tta_pipeline if isinstance(p, (list, tuple))]
     if not len(dataset.datasets) == len(pipelines) == len(cfg.tta_pipeline):
-        raise UsageError(
+        raise RunError(
             f'--tta: the config tests on {len(dataset.datasets)} datasets, so `tta_pipeline` must '
             f'be a list of {len(dataset.datasets)} pipelines, each with its own captions; it has '
             f'{len(pipelines)}.'
@@ -187,11 +188,11 @@ def draw_to(cfg: Config, folder: str) -> None:
             folder of the work directory.
 
     Raises:
-        UsageError: If the config has no visualization hook, or is for another package.
+        RunError: If the config has no visualization hook, or is for another package.
     """
     hook = cfg.get('default_hooks', {}).get('visualization')
     if hook is None:
-        raise UsageError(
+        raise RunError(
             '--show-dir: the config has no visualization hook. Add to `default_hooks` '
             "`visualization=dict(type='SegVisualizationHook')` (or 'DetVisualizationHook')."
         )
@@ -211,7 +212,7 @@ def save_predictions_to(cfg: Config, target: str) -> None:
         target (str): For mmseg a folder, with one png per image; for mmdet a ``.pkl`` file.
 
     Raises:
-        UsageError: If the target does not suit the package.
+        RunError: If the target does not suit the package.
     """
     evaluators = cfg.test_evaluator
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
@@ -222,7 +223,7 @@ def save_predictions_to(cfg: Config, target: str) -> None:
             writer = inner if isinstance(inner, dict) else evaluator
             writer.update(output_dir=target, keep_results=True)
     elif not target.endswith(('.pkl', '.pickle')):
-        raise UsageError(f'--out of an mmdet config must be a .pkl or .pickle file, got {target}')
+        raise RunError(f'--out of an mmdet config must be a .pkl or .pickle file, got {target}')
     else:
         evaluators.append(dict(type='mmdet.DumpDetResults', out_file_path=target))
     cfg.test_evaluator = evaluators
@@ -231,7 +232,7 @@ def save_predictions_to(cfg: Config, target: str) -> None:
 def _scope(cfg: Config) -> str:
     scope = cfg.get('default_scope')
     if scope not in ('mmseg', 'mmdet'):
-        raise UsageError(f"the config's default_scope must be 'mmseg' or 'mmdet', got {scope!r}")
+        raise RunError(f"the config's default_scope must be 'mmseg' or 'mmdet', got {scope!r}")
     return scope
 
 

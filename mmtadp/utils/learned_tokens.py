@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from mmtadp.utils.errors import RunError
+
 from .tensor_files import read_tensors
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ _FAMILIES = {
 }
 
 
-class LearnedEmbedsError(ValueError):
+class LearnedEmbedsError(RunError):
     """A file of textual inversion that cannot be used; the message names it."""
 
 

@@ -12,13 +12,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mmtadp.utils.errors import RunError
+
 # Entries that hold the weights: of Lightning, mmcv and CompVis; of VPD's and TADP's depth models.
 _WRAPPERS = ('state_dict', 'model')
 # Prefix of every key that DistributedDataParallel adds.
 _PARALLEL = 'module.'
 
 
-class TensorFileError(ValueError):
+class TensorFileError(RunError):
     """A file that holds more than tensors and plain containers, or is broken."""
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmtadp.captioning.batching import AdaptiveBatches, is_out_of_memory
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 class Device:

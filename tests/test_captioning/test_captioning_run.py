@@ -13,7 +13,7 @@ from mmtadp.captioning.image_loading import open_rgb
 from mmtadp.captions import CaptionStore
 from mmtadp.captions.merge import merge_files
 from mmtadp.captions.write import ResultFiles
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 from tests.utils.captioning_runs import (
     captions_of,
     change_logits,

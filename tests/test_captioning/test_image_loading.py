@@ -12,7 +12,7 @@ from mmtadp.captioning.image_loading import (
     open_rgb,
     wrap_worker_errors,
 )
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 @pytest.fixture

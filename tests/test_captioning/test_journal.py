@@ -4,7 +4,7 @@ import pytest
 
 from mmtadp.captioning.journal import Journal
 from mmtadp.captioning.task import Progress
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 BATCHES = [
     dict(captions={'a': 'a dog', 'b': 'eine Straße'}, skipped={}),

@@ -14,7 +14,7 @@ from mmtadp.captioning import LocalEngine, Processes, Task, run_task
 from mmtadp.captioning.journal import Journal
 from mmtadp.captioning.task import Progress
 from mmtadp.captions.write import ResultFiles
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 from tests.utils.captioning_runs import captions_of, interrupt, run
 
 

@@ -13,7 +13,7 @@ from mmtadp.captioning import Captioner, CaptioningSummary, Decoding
 from mmtadp.captioning.journal import Journal
 from mmtadp.captioning.task import Progress
 from mmtadp.captions.write import ResultFiles
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 from tests.utils.captioning_runs import (
     captions_of,
     interrupt,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmtadp.captions import derive_file, write_derived
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 def sha256(path: Path) -> str:

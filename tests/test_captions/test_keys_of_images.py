@@ -4,8 +4,8 @@ from mmtadp.captions import CaptionStore
 from mmtadp.captions.formats import Entry
 from mmtadp.captions.keys_of_images import assign_keys
 from mmtadp.captions.write import write_captions
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_sources import ImageFile
-from mmtadp.utils.resumable import RunError
 
 
 def images(*paths: str) -> list[ImageFile]:

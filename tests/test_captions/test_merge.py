@@ -5,7 +5,7 @@ import pytest
 
 from mmtadp.captions import CaptionFileError
 from mmtadp.captions.merge import merge_files
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from mmtadp.captions.oracle import class_names_caption, oracle_captions
 from mmtadp.datasets.transforms import OracleCaptionTransform
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 NAMES = ['wall', 'tree', 'cat', 'dog']
 

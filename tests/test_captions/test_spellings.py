@@ -1,7 +1,7 @@
 import pytest
 
 from mmtadp.captions.spellings import read_names, respell
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 def test_names_from_anywhere(tmp_path):

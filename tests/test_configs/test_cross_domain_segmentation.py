@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from mmtadp.apis import inference_model, init_model
 from mmtadp.utils import launch as runs
+from mmtadp.utils.errors import RunError
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_captions, write_night_weights, write_streets
 from tests.utils.paths import REPOSITORY
@@ -232,7 +233,7 @@ def test_test_time_augmentation_and_saved_predictions(streets, tiny_pipeline, tm
 def test_one_tta_pipeline_for_all_targets_is_refused():
     config = load('tadp0_null_modifier_cityscapes2acdc_40k')
     config.tta_pipeline = config.tta_pipeline[0]
-    with pytest.raises(runs.UsageError, match='tests on 4 datasets, so .* 4 pipelines.* has 0'):
+    with pytest.raises(RunError, match='tests on 4 datasets, so .* 4 pipelines.* has 0'):
         runs.use_tta(config)
 
 

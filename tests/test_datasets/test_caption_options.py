@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from mmtadp.datasets.caption_options import set_captions
-from mmtadp.utils.config_files import UsageError
+from mmtadp.utils.errors import RunError
 from tests.utils.paths import REPOSITORY
 
 TEMPLATE = 'a dark night photo of a {caption}'
@@ -75,7 +75,7 @@ def test_template_is_added_once_after_the_caption(name, first):
 
 def test_the_learned_token_stays():
     cfg = load('tadp0_textual_inversion_cityscapes2night_40k')
-    with pytest.raises(UsageError, match='no {token}, .*learned_embeds='):
+    with pytest.raises(RunError, match='no {token}, .*learned_embeds='):
         set_captions(cfg, None, TEMPLATE)
 
 
@@ -83,20 +83,20 @@ def test_the_learned_token_stays():
     'name, prompt', [('oracle_ade20k_4k', 'CaptionPrompt'), ('vpd_ade20k_4k', 'AverageEOSPrompt')]
 )
 def test_a_config_without_captions(files, name, prompt):
-    with pytest.raises(UsageError, match=f'--captions: .* Its prompt is {prompt}.*tadp40_ade20k'):
+    with pytest.raises(RunError, match=f'--captions: .* Its prompt is {prompt}.*tadp40_ade20k'):
         set_captions(load(name), files, None)
 
 
 def test_a_missing_file(tmp_path):
     cfg = load('tadp40_ade20k_4k')
     before = cfg.pretty_text
-    with pytest.raises(UsageError, match='--captions: there is no file .*nothing.json'):
+    with pytest.raises(RunError, match='--captions: there is no file .*nothing.json'):
         set_captions(cfg, [str(tmp_path / 'nothing.json')], None)
     assert cfg.pretty_text == before
 
 
 def test_an_unfit_template():
-    with pytest.raises(UsageError, match='--template: .*{caption} occurs 0 times'):
+    with pytest.raises(RunError, match='--template: .*{caption} occurs 0 times'):
         set_captions(load('tadp40_ade20k_4k'), None, 'a dark night')
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from mmtadp.personalization import TextualInversion, compare_prompts, personalize
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 def test_a_token_fits_its_image(inversion, photo, tiny_pipeline):

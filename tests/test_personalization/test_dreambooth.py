@@ -4,7 +4,8 @@ import torch
 from mmtadp.models import TADPUNetBackbone
 from mmtadp.personalization import DreamBooth, DreamBoothSettings, personalize
 from mmtadp.personalization.training import _Trainer, make_accelerator
-from mmtadp.utils.resumable import RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import RunFolder
 
 
 def test_the_papers_hyper_parameters():

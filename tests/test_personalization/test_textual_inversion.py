@@ -6,7 +6,8 @@ from mmtadp.models import TADPUNetBackbone
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.personalization import TextualInversion, TextualInversionSettings, personalize
 from mmtadp.personalization.training import _Trainer, make_accelerator
-from mmtadp.utils.resumable import RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import RunFolder
 
 
 def trained(settings):

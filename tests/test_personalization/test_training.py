@@ -10,7 +10,8 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from mmtadp.personalization import TextualInversion, personalize
-from mmtadp.utils.resumable import Interrupted, RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import Interrupted, RunFolder
 from tests.utils.paths import REPOSITORY
 
 TOOL = REPOSITORY / 'tools' / 'personalize' / 'textual_inversion.py'

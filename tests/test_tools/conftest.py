@@ -113,6 +113,10 @@ def run_tool(
         # As Python does for a script.
         monkeypatch.syspath_prepend(script.parent)
         monkeypatch.setattr(sys, 'argv', [str(script), *map(str, args)])
-        runpy.run_path(str(script), run_name='__main__')
+        try:
+            runpy.run_path(str(script), run_name='__main__')
+        except SystemExit as end:
+            if end.code:
+                raise
 
     return run

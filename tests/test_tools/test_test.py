@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmtadp.utils import launch as runs
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.pretrained import skipping_pretrained
 
 
@@ -67,7 +68,7 @@ def test_missing_checkpoint(run_tool, config, tmp_path, capsys):
 def test_tta_without_settings(config):
     cfg = Config.fromfile(config)
     cfg.pop('tta_pipeline')
-    with pytest.raises(runs.UsageError, match='lacks tta_pipeline'):
+    with pytest.raises(RunError, match='lacks tta_pipeline'):
         runs.use_tta(cfg)
 
 
@@ -103,14 +104,14 @@ def test_mmdet_options():
 
 
 def test_mmdet_saves_one_file():
-    with pytest.raises(runs.UsageError, match='must be a .pkl'):
+    with pytest.raises(RunError, match='must be a .pkl'):
         runs.save_predictions_to(mmdet_config(), 'predictions')
 
 
 def test_scope_must_be_known():
     cfg = mmdet_config()
     cfg.default_scope = 'mmpose'
-    with pytest.raises(runs.UsageError, match="got 'mmpose'"):
+    with pytest.raises(RunError, match="got 'mmpose'"):
         runs.draw_to(cfg, 'drawings')
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from mmtadp.utils.config_files import UsageError, read_config
+from mmtadp.utils.config_files import read_config
+from mmtadp.utils.errors import RunError
 
 
 @pytest.fixture
@@ -28,11 +29,11 @@ def test_overrides_by_word_and_by_key(folder):
     ],
 )
 def test_a_missing_config_names_similar_ones(folder, path, named):
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(RunError) as error:
         read_config(path)
     assert path in str(error.value) and named in str(error.value)
 
 
 def test_an_override_without_a_value(folder):
-    with pytest.raises(UsageError, match="'model.depth'"):
+    with pytest.raises(RunError, match="'model.depth'"):
         read_config('streets.py', ['model.depth'])

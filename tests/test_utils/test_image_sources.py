@@ -6,8 +6,8 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmtadp.utils.config_datasets import config_images
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_sources import find_images
-from mmtadp.utils.resumable import RunError
 
 
 def touch(folder: Path, *names: str) -> Path:

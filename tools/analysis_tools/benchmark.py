@@ -67,11 +67,12 @@ def main() -> None:
     from mmengine.registry import MODELS, init_default_scope
 
     import mmtadp  # noqa: F401  (registers the backbone)
-    from mmtadp.utils.config_files import UsageError, read_config
+    from mmtadp.utils.config_files import read_config
+    from mmtadp.utils.errors import RunError
 
     try:
         config = read_config(args.config)
-    except UsageError as error:
+    except RunError as error:
         parser.error(str(error))
     init_default_scope(config.get('default_scope', 'mmseg'))
     config.model.backbone.pretrained = None

@@ -150,11 +150,12 @@ def main() -> None:
 
     from mmtadp.models import find_backbones, no_pretrained_weights
     from mmtadp.models.checks import check_channels
-    from mmtadp.utils.config_files import UsageError, read_config
+    from mmtadp.utils.config_files import read_config
+    from mmtadp.utils.errors import RunError
 
     try:
         config = read_config(args.config, args.cfg_options)
-    except UsageError as error:
+    except RunError as error:
         parser.error(str(error))
     init_default_scope(config.get('default_scope', 'mmseg'))
     # On the meta device tensors have shapes only, so no memory and no weights are needed.

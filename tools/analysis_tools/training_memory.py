@@ -170,11 +170,12 @@ def main() -> None:
 
     from mmtadp.engine.hooks import install_prompt_hooks
     from mmtadp.models import find_backbones
-    from mmtadp.utils.config_files import UsageError, read_config
+    from mmtadp.utils.config_files import read_config
+    from mmtadp.utils.errors import RunError
 
     try:
         config = read_config(args.config, args.cfg_options)
-    except UsageError as error:
+    except RunError as error:
         parser.error(str(error))
     if args.device == 'cpu' and not Path('/proc/self/clear_refs').exists():
         raise SystemExit(

@@ -138,8 +138,8 @@ def main() -> int:
     from mmtadp.captions import CaptionFileError, check_captions
     from mmtadp.models.diffusion.tokenizer import count_clip_tokens
     from mmtadp.utils.atomic_files import write_json
+    from mmtadp.utils.errors import RunError
     from mmtadp.utils.image_sources import find_images
-    from mmtadp.utils.resumable import RunError
 
     try:
         images = None

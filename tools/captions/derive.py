@@ -156,7 +156,7 @@ def name_classes(args: argparse.Namespace):
 def _class_names(args: argparse.Namespace, source: str, config) -> list[str]:
     from mmtadp.captions.spellings import read_names, respell
     from mmtadp.utils.config_datasets import dataset_class_names
-    from mmtadp.utils.resumable import RunError
+    from mmtadp.utils.errors import RunError
 
     if args.class_names is not None:
         names = read_names(args.class_names)

@@ -175,7 +175,7 @@ def _device(args: argparse.Namespace, local_rank: int) -> str:
 def make_engine(args: argparse.Namespace, processes):
     """Return the engine that the arguments describe."""
     from mmtadp.captioning import LocalEngine, RayEngine
-    from mmtadp.utils.resumable import RunError
+    from mmtadp.utils.errors import RunError
 
     if args.engine == 'local':
         return LocalEngine(_device(args, processes.local_rank), processes)
@@ -215,7 +215,7 @@ def main() -> int:
     """Caption the images and return the exit code."""
     args = make_parser().parse_args()
     from mmtadp.captioning import Processes, run_task
-    from mmtadp.utils.resumable import RunError
+    from mmtadp.utils.errors import RunError
 
     signal.signal(signal.SIGTERM, _terminate)
     processes = Processes.from_environment()

@@ -34,7 +34,7 @@ def main() -> int:
     args = make_parser().parse_args()
     # Not above: --help and wrong arguments must not wait for torch.
     from mmtadp.captions import CaptionFileError, merge_files
-    from mmtadp.utils.resumable import RunError
+    from mmtadp.utils.errors import RunError
 
     try:
         images, conflicts = merge_files(args.files, args.out, args.on_conflict, args.overwrite)

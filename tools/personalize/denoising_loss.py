@@ -41,7 +41,7 @@ def main() -> int:
 
     from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
     from mmtadp.personalization import compare_prompts
-    from mmtadp.utils.resumable import RunError
+    from mmtadp.utils.errors import RunError
 
     args.pretrained = args.pretrained or DEFAULT_HUB_ID
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')

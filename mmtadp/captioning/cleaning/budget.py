@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.json_lines import JsonLines
-from mmtadp.utils.resumable import RunError
 
 _CHARACTERS_PER_TOKEN = 3  # on the safe side: English has about four
 

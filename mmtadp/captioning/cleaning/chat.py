@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 from .budget import Budget, estimate_tokens
 

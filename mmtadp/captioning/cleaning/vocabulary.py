@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 _FOLDER = Path(__file__).parent / 'styles'
 

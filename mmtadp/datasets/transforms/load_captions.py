@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 
 from mmtadp.captions import CaptionStore
 from mmtadp.registry import TRANSFORMS, register_module
+from mmtadp.utils.errors import RunError
 
 
 def is_power_of_ten(count: int) -> bool:
@@ -17,7 +18,7 @@ def is_power_of_ten(count: int) -> bool:
     return str(count).rstrip('0') == '1'
 
 
-class CaptionNotFoundError(LookupError):
+class CaptionNotFoundError(RunError, LookupError):
     """An image of the dataset has no caption."""
 
 

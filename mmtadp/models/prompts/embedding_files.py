@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mmtadp.utils.atomic_files import write_file
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.tensor_files import read_tensors
 from mmtadp.version import __version__
 
@@ -23,7 +24,7 @@ _TENSOR = 'embeddings'
 _ADVICE = "It should hold one tensor, as VPD's and mmseg's files do, or be a .safetensors file"
 
 
-class EmbeddingsError(ValueError):
+class EmbeddingsError(RunError):
     """Signal a file of embeddings that cannot be used; the message names it."""
 
 

@@ -2,7 +2,6 @@
 
 from .interruption import (
     Interrupted,
-    RunError,
     check_same_settings,
     defer_signals,
     exit_code,
@@ -11,7 +10,6 @@ from .run_folder import RunFolder
 
 __all__ = [
     'Interrupted',
-    'RunError',
     'RunFolder',
     'check_same_settings',
     'defer_signals',

@@ -9,7 +9,8 @@ from mmtadp.utils.atomic_files import write_file, write_json, write_text
 from mmtadp.utils.json_lines import DamagedLineError, JsonLines
 from mmtadp.utils.tensor_files import read_tensors
 
-from .interruption import RunError, check_same_settings
+from ..errors import RunError
+from .interruption import check_same_settings
 
 
 class RunFolder:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from .interruption import Interrupted, RunError, defer_signals
+from ..errors import RunError
+from .interruption import Interrupted, defer_signals
 
 
 def run_steps(

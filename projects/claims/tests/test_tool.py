@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from mmtadp.captions import TaggerDataError
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 from projects.claims.runs import run_data, schedule
 from projects.claims.runs.run_plan import full_plan
 from projects.claims.runs.schedule import Outcome

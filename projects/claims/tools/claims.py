@@ -90,8 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import torch
 
     from mmtadp.captions import TaggerDataError
+    from mmtadp.utils.errors import RunError
     from mmtadp.utils.json_lines import DamagedLineError
-    from mmtadp.utils.resumable import Interrupted, RunError
+    from mmtadp.utils.resumable import Interrupted
     from projects.claims.runs.schedule import default_jobs
 
     # While data are written; trainings handle the signal themselves.

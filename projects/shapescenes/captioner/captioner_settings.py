@@ -47,7 +47,7 @@ class CaptionerSettings:
 
     def __post_init__(self) -> None:
         # Imported here, so that tools print their help without importing torch.
-        from mmtadp.utils.resumable import RunError
+        from mmtadp.utils.errors import RunError
         from projects.shapescenes.generator import DOMAINS
         from projects.shapescenes.tinysd.stage import check_at_least
 

@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 from mmtadp.utils import launch
 from mmtadp.utils.atomic_files import write_json
 from mmtadp.utils.compat import safe_checkpoint_loading
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 from projects.shapescenes.tinysd.preparation import prepare
 
 from .tasks import CAPTIONS, TASKS, DemoTask
@@ -80,7 +80,7 @@ def run_step(step: str, args: argparse.Namespace) -> None:
                     json.dumps({'done': done, 'total': total}), file=messages
                 ),
             )
-    except (FileExistsError, RunError, launch.UsageError) as error:
+    except (FileExistsError, RunError) as error:
         print(json.dumps({'error': str(error)}), file=messages)
         raise
     print(f'{step}: {time.process_time():.0f} CPU seconds', file=sys.stderr)

@@ -43,7 +43,7 @@ class PretrainingSettings:
 
     def __post_init__(self) -> None:
         # Imported here, so that tools print their help without importing torch.
-        from mmtadp.utils.resumable import RunError
+        from mmtadp.utils.errors import RunError
 
         from .stage import check_at_least
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from mmtadp.utils.resumable import RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import RunFolder
 from mmtadp.utils.resumable.training import check_finite, run_steps
 from mmtadp.utils.seeding import numbered_generator
 

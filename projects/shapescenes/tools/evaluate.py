@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tqdm import tqdm
 
     from mmtadp.utils.atomic_files import write_json
-    from mmtadp.utils.resumable import RunError
+    from mmtadp.utils.errors import RunError
     from projects.shapescenes.tinysd.text_evaluation import (
         attention_shares,
         caption_losses,

@@ -2,7 +2,7 @@ import pytest
 
 from mmtadp.captioning.cleaning import Budget, BudgetSpentError, ChatEndpoint
 from mmtadp.captioning.cleaning.budget import estimate_tokens
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 @pytest.fixture

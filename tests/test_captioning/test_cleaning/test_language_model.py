@@ -13,7 +13,7 @@ from mmtadp.captioning.cleaning import (
 )
 from mmtadp.captioning.cleaning.chat import Answer
 from mmtadp.captioning.cleaning.language_model import parse_answer
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 from tests.utils.fake_endpoint import clean as well
 
 THINGS = ['dog', 'cat', 'horse', 'bus', 'bird and a boat', 'bird']

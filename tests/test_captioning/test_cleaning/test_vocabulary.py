@@ -2,7 +2,7 @@ import pytest
 
 from mmtadp.captioning.cleaning import STYLES, Vocabulary
 from mmtadp.captioning.cleaning.vocabulary import Phrases
-from mmtadp.utils.resumable import RunError
+from mmtadp.utils.errors import RunError
 
 
 def test_styles_of_the_package():

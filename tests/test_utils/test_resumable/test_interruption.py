@@ -3,7 +3,8 @@ import signal
 
 import pytest
 
-from mmtadp.utils.resumable import Interrupted, RunError, defer_signals, exit_code
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import Interrupted, defer_signals, exit_code
 
 
 def test_the_first_signal_is_noted_and_the_second_ends():

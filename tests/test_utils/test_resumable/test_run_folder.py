@@ -3,7 +3,8 @@ import json
 import pytest
 import torch
 
-from mmtadp.utils.resumable import RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import RunFolder
 
 
 def test_a_run_is_continued(tmp_path):

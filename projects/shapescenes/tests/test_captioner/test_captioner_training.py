@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from mmtadp.utils.resumable import Interrupted, RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import Interrupted, RunFolder
 from projects.shapescenes.captioner.captioner_card import write_captioner_card
 from projects.shapescenes.captioner.captioner_training import train_captioner
 from tests.utils.paths import REPOSITORY

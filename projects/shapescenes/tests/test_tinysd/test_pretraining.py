@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from mmtadp.models import TADPUNetBackbone
-from mmtadp.utils.resumable import Interrupted, RunError, RunFolder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.resumable import Interrupted, RunFolder
 from projects.shapescenes.tinysd import stage
 from projects.shapescenes.tinysd.pretraining import pretrain
 from tests.utils.paths import REPOSITORY
