@@ -84,7 +84,7 @@ class RunFolder:
         """
         if not self._checkpoint.exists():
             return None
-        state = read_tensors(self._checkpoint, '--out', _START_AGAIN)
+        state = read_tensors(self._checkpoint, '--out', _START_AGAIN, remedy=_START_AGAIN)
         kinds = {'step': int, **dict.fromkeys(entries, object)}
         check_entries(state, kinds, str(self._checkpoint), f'{_START_AGAIN}.')
         return state
