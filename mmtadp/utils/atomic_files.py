@@ -1,13 +1,28 @@
-"""Write files that appear whole or not at all."""
+"""Write files that appear whole or not at all, and read the JSON of earlier runs."""
 
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from .errors import RunError
+
+_KINDS = {
+    bool: 'true or false',
+    dict: 'an object',
+    float: 'a number',
+    int: 'a whole number',
+    list: 'a list',
+    str: 'text',
+}
+
+
+class DamagedFileError(RunError):
+    """A file that an earlier run wrote is missing, or holds something else than it wrote."""
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
@@ -35,6 +50,76 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write indented JSON as :func:`write_text` does."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + '\n')
+
+
+def read_text(path: Path, advice: str) -> str:
+    """Return the text of a file that an earlier run wrote, without a byte order mark.
+
+    Args:
+        path (Path): The file.
+        advice (str): The way out if it cannot be read, a sentence.
+
+    Raises:
+        DamagedFileError: If it is missing or is not UTF-8.
+        OSError: If it cannot be opened.
+    """
+    try:
+        return path.read_text(encoding='utf-8-sig')
+    except FileNotFoundError:
+        raise DamagedFileError(f'{path} is missing. {advice}') from None
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(f'{path} is damaged: it is not UTF-8 ({error}). {advice}') from None
+
+
+def read_json(path: Path, advice: str, entries: Mapping[str, type] = {}) -> dict[str, Any]:
+    """Return the object in a JSON file that an earlier run wrote.
+
+    Args:
+        path (Path): The file.
+        advice (str): The way out if it cannot be read, a sentence, such as 'Start again with
+            --overwrite.'
+        entries (Mapping[str, type]): Entries that must be there, with the types of their values:
+            bool, dict, float (any number), int, list, str, or object for any.
+
+    Raises:
+        DamagedFileError: If it is missing, is not JSON, is not an object, or lacks an entry.
+        OSError: If it cannot be opened.
+    """
+    try:
+        content = json.loads(read_text(path, advice))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DamagedFileError):
+            raise
+        raise DamagedFileError(f'{path} is damaged: not JSON ({error}). {advice}') from error
+    check_entries(content, entries, str(path), advice)
+    return content
+
+
+def check_entries(content: Any, entries: Mapping[str, type], where: str, advice: str) -> None:
+    """Check that JSON or a checkpoint of an earlier run holds what a reader takes from it.
+
+    Args:
+        content (Any): The content.
+        entries (Mapping[str, type]): See :func:`read_json`.
+        where (str): The file, and the line if it has several, for messages.
+        advice (str): See :func:`read_json`.
+
+    Raises:
+        DamagedFileError: If it is not a dict, lacks an entry, or one has another type.
+    """
+    if not isinstance(content, dict):
+        found = type(content).__name__
+        raise DamagedFileError(f'{where} is damaged: it holds a {found}, not an object. {advice}')
+    for name, kind in entries.items():
+        if name not in content:
+            raise DamagedFileError(f'{where} is damaged: it has no entry {name!r}. {advice}')
+        value = content[name]
+        kinds = (int, float) if kind is float else kind
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kind in (int, float)):
+            raise DamagedFileError(
+                f'{where} is damaged: {name!r} is {value!r:.60}, not '
+                f'{_KINDS.get(kind, kind.__name__)}. {advice}'
+            )
 
 
 def write_folder(path: Path, write: Callable[[Path], Any]) -> None:
