@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.text_files import read_lines, read_text
 
 
 def read_names(given: Sequence[str]) -> list[str]:
@@ -30,10 +31,10 @@ def read_names(given: Sequence[str]) -> list[str]:
         if extension == '.py':
             names = Config.fromfile(path).get('class_names')
         else:
-            with open(path, encoding='utf-8-sig') as file:
-                lines = filter(None, map(str.strip, file.read().splitlines()))
-                names = json.loads('\n'.join(lines)) if extension == '.json' else list(lines)
-    except ValueError as error:
+            names = json.loads(read_text(path)) if extension == '.json' else read_lines(path)
+    except RunError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise RunError(f'{path}: does not list class names: {error}') from error
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise RunError(
