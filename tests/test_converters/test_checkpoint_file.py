@@ -100,7 +100,7 @@ def test_half_a_file(tmp_path, name):
     else:
         save_file(WEIGHTS, tmp_path / name)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-30])
-    with pytest.raises(TensorFileError, match='complete'):
+    with pytest.raises(TensorFileError, match='is truncated'):
         read_checkpoint(tmp_path / name)
 
 

@@ -42,7 +42,8 @@ class RunFolder:
         """Return the last checkpoint, or None."""
         if not self._checkpoint.exists():
             return None
-        return read_tensors(self._checkpoint, '--out', 'Start again with --overwrite')
+        again = 'Start again with --overwrite'
+        return read_tensors(self._checkpoint, '--out', again, remedy=again)
 
     def start(self, step: int) -> None:
         """Write the settings, and remove the log's entries after this step."""
