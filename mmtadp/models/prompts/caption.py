@@ -9,7 +9,8 @@ from mmtadp.registry import PROMPTS
 from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
 
 from ..diffusion import DiffusionModel, TextEncoder
-from .base import BasePrompt
+from ..diffusion.text_encoder import check_caption
+from .base import BasePrompt, source_of
 
 
 @PROMPTS.register_module()
@@ -51,6 +52,13 @@ class CaptionPrompt(BasePrompt):
         self.text_encoder = TextEncoder(text_model, tokenizer, cache_size, expansions)
         self.learned_tokens = {token.name: len(token.vectors) for token in tokens}
         self.num_tokens = self.text_encoder.max_length
+
+    def check_samples(self, samples: list[dict], batch_size: int) -> None:
+        """Check as other types do, and that captions are text."""
+        super().check_samples(samples, batch_size)
+        for index, sample in enumerate(samples):
+            # A subclass may read another key.
+            check_caption(sample.get('caption', ''), source_of(sample, index))
 
     def embed(self, samples: list[dict], batch_size: int) -> Tensor:
         """Return the captions' token embeddings, (N, T, D)."""

@@ -62,5 +62,5 @@ def test_channels_and_levels_are_read_from_the_model(name):
 
 
 def test_other_models_are_refused():
-    with pytest.raises(TypeError, match='must be a diffusers UNet2DConditionModel, got Linear'):
+    with pytest.raises(ValueError, match='must be a diffusers UNet2DConditionModel.*got Linear'):
         UNetFeatures(nn.Linear(1, 1))

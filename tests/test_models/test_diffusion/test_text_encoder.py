@@ -115,5 +115,5 @@ def test_long_captions_are_truncated_counted_and_said_once(encoder, monkeypatch)
 
 
 def test_cache_size():
-    with pytest.raises(ValueError, match='0 or more captions, got -1'):
+    with pytest.raises(ValueError, match='cache_size must be an integer of 0 or more, got -1'):
         TextCache(-1)
