@@ -2,6 +2,7 @@
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from .tensor_files import TensorFileError, read_tensors
 
 _FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 _FORCE_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+# The switches are the process's.
+_lock = threading.RLock()
 _ADVICE = (
     "A checkpoint of a run holds tensors, numbers and text. Of another file save its 'state_dict' "
     'alone, where you trust it'
@@ -113,10 +116,11 @@ def _only_safely() -> Iterator[None]:
     it fails. They are set for a time rather than at import, so that other code in the process
     keeps its own choice.
     """
-    before = {name: os.environ.pop(name, None) for name in (_FORCE_SAFE, _FORCE_UNSAFE)}
-    os.environ[_FORCE_SAFE] = '1'
-    try:
-        yield
-    finally:
-        del os.environ[_FORCE_SAFE]
-        os.environ.update({name: value for name, value in before.items() if value is not None})
+    with _lock:
+        before = {name: os.environ.pop(name, None) for name in (_FORCE_SAFE, _FORCE_UNSAFE)}
+        os.environ[_FORCE_SAFE] = '1'
+        try:
+            yield
+        finally:
+            del os.environ[_FORCE_SAFE]
+            os.environ.update({name: old for name, old in before.items() if old is not None})

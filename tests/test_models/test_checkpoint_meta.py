@@ -1,6 +1,7 @@
 """The description of a model in its checkpoint, and what counts as a difference."""
 
 import copy
+import re
 
 import pytest
 from mmengine.registry import MODELS, DefaultScope
@@ -51,7 +52,7 @@ def test_settings_that_change_features(build, model, option, value, message):
     other = build(**{f'model__{option}': value})
     comparison = compare_model(other, describe_model(model))
     (difference,) = comparison.differences
-    assert __import__('re').search(message, difference)
+    assert re.search(message, difference)
     assert comparison.frozen_differ == []
 
 
