@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmtadp.utils.config_files import read_config
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.text_files import read_lines, read_text
 
 from .formats import has_half_surrogate
 
@@ -31,9 +32,7 @@ def read_names(given: Sequence[str]) -> list[str]:
         if extension == '.py':
             names = read_config(path).get('class_names')
         else:
-            with open(path, encoding='utf-8-sig') as file:
-                lines = filter(None, map(str.strip, file.read().splitlines()))
-                names = json.loads('\n'.join(lines)) if extension == '.json' else list(lines)
+            names = json.loads(read_text(path)) if extension == '.json' else read_lines(path)
     except RunError:
         raise
     except (ValueError, RecursionError) as error:
