@@ -60,6 +60,7 @@ def read_tensors(
     allow_pickle: bool = False,
     mmap: bool = False,
     remedy: str = '',
+    map_location: Any = 'cpu',
 ) -> Any:
     """Read a ``.safetensors`` file, or one that ``torch.save`` wrote, as tensors only.
 
@@ -72,19 +73,28 @@ def read_tensors(
         allow_pickle (bool): Execute the code in the file. Only for files that the user trusts.
         mmap (bool): Leave tensors on disk until they are used.
         remedy (str): The way out if it is damaged; by default, to download or copy it again.
+        map_location: As in :func:`torch.load`; by default host memory, where tensors of a
+            ``.safetensors`` file always are.
 
     Returns:
-        Any: The saved object, in host memory; of ``.safetensors`` a dict of tensors.
+        Any: The saved object; of ``.safetensors`` a dict of tensors.
 
     Raises:
         OSError: If the file cannot be opened.
         TensorFileError: If it cannot be read as tensors alone.
     """
-    return _read(Path(path), f"{argument}='{path}'", advice, allow_pickle, mmap, remedy)
+    source = f"{argument}='{path}'"
+    return _read(Path(path), source, advice, allow_pickle, mmap, remedy, map_location)
 
 
 def _read(
-    path: Path, source: str, advice: str, allow_pickle: bool, mmap: bool, remedy: str = ''
+    path: Path,
+    source: str,
+    advice: str,
+    allow_pickle: bool,
+    mmap: bool,
+    remedy: str = '',
+    map_location: Any = 'cpu',
 ) -> Any:
     try:
         found = tensor_format(path)
@@ -92,7 +102,7 @@ def _read(
             raise TensorFileError(f'{source} {found.what}. {remedy or found.remedy}.')
         if found == SAFETENSORS:
             return load_file(path, device='cpu')
-        kwargs = dict(map_location='cpu', weights_only=not allow_pickle)
+        kwargs = dict(map_location=map_location, weights_only=not allow_pickle)
         if mmap and found == TORCH_ZIP and path.suffix != '.safetensors':
             return torch.load(path, mmap=True, **kwargs)
         # Of a path, torch takes the suffix for the format.
@@ -134,8 +144,8 @@ def explain_unreadable(
         return f'{found.what}. {remedy or found.remedy}.'
     if isinstance(error, ImportError):
         return (
-            f'holds objects of a package that is not installed here ({error}). Install it, or save '
-            'the weights alone, as tensors by name, where it is installed.'
+            f'holds objects of a package that is not installed here ({error}). Install it, or, '
+            'where it is installed, save the weights alone, as tensors by name.'
         )
     if isinstance(error, MemoryError):
         return 'does not fit in the memory of this machine.'
