@@ -93,7 +93,7 @@ def _format(file: BinaryIO, size: int, suffix: str) -> str | Problem:
         file.seek(0)
         names = _globals(file)
         held = f' that holds {", ".join(names[:5])}' if names else ''
-        return Problem(f'is a pickle{held}, not a file of torch.save', f'{_WEIGHTS}')
+        return Problem(f'is a pickle{held}, not a file of torch.save', _WEIGHTS)
     if not head.strip(b'\0'):
         return Problem(f'begins with {len(head)} zero bytes: it was not written to its end')
     if head[257:262] == b'ustar':
@@ -109,8 +109,8 @@ def _format(file: BinaryIO, size: int, suffix: str) -> str | Problem:
     if suffix == '.safetensors' and size < _HEAD:
         return Problem(f'is truncated: it ends after {size} bytes')
     return Problem(
-        f'is neither a .safetensors file nor one of torch.save: it begins with {head[:8]!r}. Is it '
-        'complete?'
+        f'is neither a .safetensors file nor one of torch.save: it begins with {head[:8]!r}. '
+        'Is it complete?'
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mmengine.config import Config
 
 from .errors import RunError
+from .text_files import read_lines
 
 # fmt: off
 IMAGE_EXTENSIONS = (
@@ -108,13 +109,10 @@ def _walk(folder: str) -> Iterator[str]:
 
 def _listed(source: str, root: str) -> list[str]:
     try:
-        with open(source, encoding='utf-8-sig') as file:
-            lines = [line.rstrip('\r\n').split('\t')[0].strip() for line in file]
-    except UnicodeDecodeError as error:
-        raise RunError(
-            f'{source} is not UTF-8 text at byte {error.start}. Expected {SOURCES}.'
-        ) from error
-    paths = [_with_extension(os.path.join(root, line)) for line in lines if line]
+        lines = [line.split('\t')[0].strip() for line in read_lines(source)]
+    except RunError as error:
+        raise RunError(f'{error} Expected {SOURCES}.') from error
+    paths = [_with_extension(os.path.join(root, line)) for line in lines]
     if paths and not any(map(os.path.isfile, paths)):
         raise RunError(
             f'{source}: none of the {len(paths):,} images it lists exists, such as {paths[0]}. '

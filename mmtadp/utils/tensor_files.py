@@ -144,8 +144,8 @@ def explain_unreadable(
         return f'{found.what}. {remedy or found.remedy}.'
     if isinstance(error, ImportError):
         return (
-            f'holds objects of a package that is not installed here ({error}). Install it, or save '
-            'the weights alone, as tensors by name, where it is installed.'
+            f'holds objects of a package that is not installed here ({error}). Install it, or, '
+            'where it is installed, save the weights alone, as tensors by name.'
         )
     if isinstance(error, MemoryError):
         return 'does not fit in the memory of this machine.'

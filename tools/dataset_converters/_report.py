@@ -153,7 +153,7 @@ def read_names(path: Path, report: Report, way_out: str) -> list[str]:
     """
     if not path.is_file():
         raise DatasetError(f'{path} is not there. {way_out}')
-    names = path.read_text(encoding='utf-8').split()
+    names = path.read_text(encoding='utf-8-sig').split()
     unique = list(dict.fromkeys(names))
     if len(unique) < len(names):
         seen = set()

@@ -94,7 +94,7 @@ def check_masks(report: Report, root: Path, folder: Path, masks: dict[str, Path]
 
 def write_list(report: Report, path: Path, names: list[str], overwrite: bool) -> None:
     """Write the list, unless there is one with the same names in any order."""
-    before = path.read_text(encoding='utf-8').split() if path.is_file() else []
+    before = path.read_text(encoding='utf-8-sig').split() if path.is_file() else []
     if sorted(before) == names:
         report.note(f'{path} is already right')
         return

@@ -87,7 +87,7 @@ def run(parser: argparse.ArgumentParser, method: str) -> int:
     """
     args = vars(parser.parse_args())
     from mmtadp import personalization
-    from mmtadp.utils.resumable import exit_code
+    from mmtadp.utils.errors import exit_code, same_command
 
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in args.items()}
 
@@ -98,4 +98,4 @@ def run(parser: argparse.ArgumentParser, method: str) -> int:
             steps = f'{summary.steps:,} steps, {summary.first:,} of them in earlier runs'
             print(f'{summary.result}: {steps}\n{summary.usage}')
 
-    return exit_code(train, args.get('overwrite', False))
+    return exit_code(train, same_command(args.get('overwrite', False)))

@@ -26,7 +26,13 @@ def _templates(text: str) -> str | tuple[str, ...]:
         return text
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f'{text!r} is neither {", ".join(TEMPLATES)} nor a file')
-    return tuple(line.strip() for line in Path(text).read_text().splitlines() if line.strip())
+    from mmtadp.utils.errors import RunError
+    from mmtadp.utils.text_files import read_lines
+
+    try:
+        return tuple(read_lines(text))
+    except RunError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def make_parser() -> argparse.ArgumentParser:
