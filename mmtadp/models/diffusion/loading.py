@@ -12,7 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from mmtadp.utils.pretrained import skipping_pretrained
+from mmtadp.utils.pretrained import CONFIGS_ONLY, skipping_pretrained
 
 from .compvis_keys import PREFIXES
 from .single_file import load_component, read_single_file
@@ -81,7 +81,12 @@ def load_diffusion_model(
         ConnectionError: If a hub id cannot be fetched.
     """
     skip = skipping_pretrained()
-    model = _load(pretrained, architecture, skip)
+    try:
+        model = _load(pretrained, architecture, skip)
+    except (FileNotFoundError, ConnectionError) as error:
+        if not skip:
+            raise
+        raise type(error)(f'{error} {CONFIGS_ONLY}') from error
     if unet is not None and not skip:
         load_unet_weights(model.unet, unet)
     return model
