@@ -8,15 +8,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmtadp.registry import MODELS, PROMPTS, register_module
-from mmtadp.utils.arguments import check_bool, check_choice, check_int
-from mmtadp.utils.errors import RunError
+from mmtadp.utils.arguments import check_bools, check_choice, check_int
 
 from ..diffusion import LatentEncoder, load_diffusion_model
 from ..diffusion.latent_encoder import SAMPLING
 from ..diffusion.loading import DEFAULT_HUB_ID
-from ..prompts.base import PromptError, check_prompt_type, no_prompts
+from ..prompts.base import PromptError, check_prompt_type, check_reads_captions, no_prompts
 from ..prompts.prompt_state import PromptState
-from .finite_check import FiniteCheck
+from .image_check import FiniteCheck, check_shape
+from .state_check import check_state_dict
 from .unet_features import UNetFeatures
 
 NUM_TIMESTEPS = 1000
@@ -35,8 +35,10 @@ class TADPUNetBackbone(BaseModule):
     :func:`mmtadp.engine.hooks.install_prompt_hooks`) calls :meth:`set_prompts` before each forward
     of the model that owns this backbone. Without such a model, pass captions to :meth:`forward`.
 
-    A state dict holds every weight once, including the frozen ones: a checkpoint can be used
-    without the pretrained model, and testing and resuming need no other file.
+    A state dict holds every weight once, including the frozen ones: testing and resuming read no
+    weights of ``pretrained``. They still read its configs and its tokenizer where it is a folder
+    or a hub id whose architecture mmtadp does not ship, and the files of learned tokens, whose
+    vectors no state dict holds.
 
     Args:
         pretrained (str, optional): Hub id, diffusers folder, or single ``.safetensors`` or
@@ -98,19 +100,19 @@ class TADPUNetBackbone(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        for name, value in dict(
+        check_bools(
             latent_scaling=latent_scaling,
             use_attn=use_attn,
             attn_grad=attn_grad,
             with_cp=with_cp,
             keep_padding=keep_padding,
-        ).items():
-            check_bool(name, value)
+        )
         check_choice('latent_sampling', latent_sampling, SAMPLING)
         self.timestep = check_int('timestep', timestep, 0, NUM_TIMESTEPS - 1)
         check_prompt_type(prompt)
         model = load_diffusion_model(pretrained, architecture, unet)
         self.pretrained = pretrained
+        self.origin = dict(pretrained=str(pretrained), unet=str(unet), attn_grad=attn_grad)
         self.keep_padding = keep_padding
         self.unet = model.unet.train()
         if with_cp:
@@ -155,36 +157,31 @@ class TADPUNetBackbone(BaseModule):
             )
 
     def _check_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args) -> None:
-        """Refuse a state dict that leaves parts of the backbone unchanged.
+        """Refuse a state dict that leaves parts unchanged, as a hook before it is loaded."""
+        if any(key.startswith(prefix) for key in state_dict):
+            check_state_dict(self.state_dict(), state_dict, prefix)
+            self._without_weights = False
 
-        A hook that runs before a state dict is loaded. mmengine's loader only logs missing and
-        mismatched tensors, which would leave an untrained U-Net or the embeddings of other classes
-        unnoticed.
+    @property
+    def without_weights(self) -> bool:
+        """Return whether the weights are noise, until a state dict is loaded."""
+        return self._without_weights
 
-        Raises:
-            ValueError: If it holds some, but not all, of the backbone's tensors in their shapes.
+    def describe(self) -> dict:
+        """Return what features depend on in addition to the weights; checkpoints hold it.
+
+        Returns:
+            dict: Plain values. ``origin`` is information; the others must agree with a checkpoint.
         """
-        if not any(key.startswith(prefix) for key in state_dict):
-            return
-        own = self.state_dict()
-        missing = [key for key in own if prefix + key not in state_dict]
-        if missing:
-            raise ValueError(
-                f'the checkpoint lacks {len(missing)} of {len(own)} tensors of {prefix or "the "}'
-                f"backbone, e.g. '{prefix}{missing[0]}'. It was made by a model with another "
-                '`pretrained`, `prompt` or text adapter than this config.'
-            )
-        wrong = [key for key in own if own[key].shape != state_dict[prefix + key].shape]
-        if wrong:
-            key = wrong[0]
-            raise ValueError(
-                f"{len(wrong)} tensors of the checkpoint do not fit, e.g. '{prefix}{key}' is "
-                f'{tuple(state_dict[prefix + key].shape)} in the checkpoint and '
-                f'{tuple(own[key].shape)} in the model. The checkpoint was made by a model with '
-                'another `pretrained` or `prompt` (including class names and learned tokens) than '
-                'this config.'
-            )
-        self._without_weights = False
+        return dict(
+            latent_scaling=self.vae.scale if self.vae.scale != 1 else False,
+            latent_sampling=self.vae.sampling,
+            timestep=self.timestep,
+            use_attn=bool(self.features.map_levels),
+            keep_padding=self.keep_padding,
+            prompt=self.prompt.describe(),
+            origin=self.origin,
+        )
 
     def describe_channels(self) -> str:
         """Return how :attr:`out_channels` come about, for messages."""
@@ -259,7 +256,8 @@ class TADPUNetBackbone(BaseModule):
             )
         try:
             if captions is not None:
-                self._set_captions(captions)
+                check_reads_captions(self.prompt)
+                self.set_prompts(captions)
             self._check_inputs(inputs, prompt is not None)
             height, width = inputs.shape[-2:]
             multiple = self.strides[-1]
@@ -277,14 +275,6 @@ class TADPUNetBackbone(BaseModule):
             for feature, stride in zip(features, self.strides)
         )
 
-    def _set_captions(self, captions: Sequence[str]) -> None:
-        if 'caption' not in self.prompt.meta_keys:
-            raise RunError(
-                f'{type(self.prompt).__name__} does not read captions. Leave out `captions`, or '
-                "build the backbone with prompt=dict(type='CaptionPrompt')."
-            )
-        self.set_prompts(captions)
-
     def attention_maps(self, features: Sequence[Tensor]) -> dict[int, Tensor]:
         """Return the cross-attention maps in the output of :meth:`forward`.
 
@@ -300,8 +290,7 @@ class TADPUNetBackbone(BaseModule):
         }
 
     def _check_inputs(self, inputs: Tensor, with_prompt: bool) -> None:
-        if inputs.ndim != 4 or inputs.shape[1] != 3:
-            raise RunError(f'expected images of shape (N, 3, H, W), got {tuple(inputs.shape)}')
+        check_shape(inputs)
         samples = self.prompt_state.samples
         if self.prompt.meta_keys and samples is None and not with_prompt:
             raise PromptError(no_prompts(self.prompt, self.handed_over))

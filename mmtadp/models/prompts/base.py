@@ -206,7 +206,11 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
         )
 
     def describe(self) -> dict:
-        """Return what a checkpoint and a prompt must agree on; it is saved in checkpoints."""
+        """Return what a checkpoint and a prompt must agree on; it is saved in checkpoints.
+
+        A subclass adds each argument that changes the prompt, as plain values: numbers, text,
+        lists and dicts.
+        """
         described = dict(
             type=type(self).__name__,
             num_tokens=self.num_tokens,
@@ -215,6 +219,19 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
         if self.class_names is not None:
             described['class_names'] = self.class_names
         return described
+
+
+def check_reads_captions(prompt: BasePrompt) -> None:
+    """Check that a prompt type reads captions.
+
+    Raises:
+        PromptError: If it does not.
+    """
+    if 'caption' not in prompt.meta_keys:
+        raise PromptError(
+            f'{type(prompt).__name__} does not read captions. Leave out `captions`, or build the '
+            "backbone with prompt=dict(type='CaptionPrompt')."
+        )
 
 
 def no_prompts(prompt: BasePrompt, handed_over: bool) -> str:

@@ -1,4 +1,4 @@
-"""Refuse images that hold NaN or infinity, without making a GPU wait."""
+"""Refuse images of another shape, or with NaN or infinity, without making a GPU wait."""
 
 import threading
 from collections.abc import Sequence
@@ -7,6 +7,16 @@ import torch
 from torch import Tensor
 
 from mmtadp.utils.errors import RunError
+
+
+def check_shape(images: Tensor) -> None:
+    """Check that images have the shape (N, 3, H, W).
+
+    Raises:
+        RunError: If not.
+    """
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise RunError(f'expected images of shape (N, 3, H, W), got {tuple(images.shape)}')
 
 
 class FiniteCheck(threading.local):
