@@ -13,7 +13,8 @@ from mmtadp.utils.arguments import check_bools, check_choice, check_int
 from ..diffusion import LatentEncoder, load_diffusion_model
 from ..diffusion.latent_encoder import SAMPLING
 from ..diffusion.loading import DEFAULT_HUB_ID
-from ..prompts.base import PromptError, check_prompt_type, check_reads_captions, no_prompts
+from ..prompts.base import PromptError, check_reads_captions, no_prompts
+from ..prompts.prompt_config import complete_prompt
 from ..prompts.prompt_state import PromptState
 from .image_check import FiniteCheck, check_shape
 from .state_check import check_state_dict
@@ -109,7 +110,7 @@ class TADPUNetBackbone(BaseModule):
         )
         check_choice('latent_sampling', latent_sampling, SAMPLING)
         self.timestep = check_int('timestep', timestep, 0, NUM_TIMESTEPS - 1)
-        check_prompt_type(prompt)
+        prompt = complete_prompt(prompt)
         model = load_diffusion_model(pretrained, architecture, unet)
         self.pretrained = pretrained
         self.origin = dict(pretrained=str(pretrained), unet=str(unet), attn_grad=attn_grad)
@@ -119,9 +120,7 @@ class TADPUNetBackbone(BaseModule):
             self.unet.enable_gradient_checkpointing()
         self.vae = LatentEncoder(model.vae, latent_scaling, latent_sampling)
         # The registry of prompts has this scope only, whichever package runs the config.
-        self.prompt = PROMPTS.build(
-            dict(_scope_='mmtadp', **prompt), default_args=dict(model=model)
-        )
+        self.prompt = PROMPTS.build(dict(_scope_='mmtadp', **prompt, model=model))
         self.prompt_state = PromptState()
         self.handed_over = False
         self._check_finite = FiniteCheck()

@@ -2,13 +2,11 @@
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmtadp.registry import PROMPTS
-from mmtadp.utils.arguments import ArgumentError, check_dict, check_number, closest
+from mmtadp.utils.arguments import check_dict, check_number
 from mmtadp.utils.errors import RunError
 
 
@@ -48,29 +46,6 @@ def check_class_names(class_names: Sequence[str]) -> list[str]:
             + (f' and {len(bad) - 3} more' if len(bad) > 3 else '')
         )
     return list(class_names)
-
-
-def check_prompt_type(prompt: Any) -> None:
-    """Check that a config of a prompt names a registered type.
-
-    Args:
-        prompt (Any): Argument ``prompt`` of the backbone.
-
-    Raises:
-        ArgumentError: If it is not a dict with a known ``type``.
-    """
-    check_dict('prompt', prompt)
-    kind = prompt.get('type')
-    if isinstance(kind, type):
-        return
-    if not isinstance(kind, str) or PROMPTS.get(kind) is None:
-        PROMPTS.import_from_location()
-        known = sorted(PROMPTS.module_dict)
-        raise ArgumentError(
-            f'prompt.type {kind!r} is not a prompt type. Registered are {", ".join(known)}.'
-            f'{closest(kind, known)} A type of your own is registered with '
-            '@mmtadp.registry.PROMPTS.register_module() in a module that the config imports.'
-        )
 
 
 class TextAdapter(nn.Module):
