@@ -36,7 +36,6 @@ def test(args: argparse.Namespace) -> None:
     # bases.
     from mmtadp.datasets.caption_options import set_captions
     from mmtadp.utils import launch
-    from mmtadp.utils.compat import safe_checkpoint_loading
 
     cfg = launch.load_config(args)
     set_captions(cfg, args.captions, args.template)
@@ -49,8 +48,7 @@ def test(args: argparse.Namespace) -> None:
         launch.save_predictions_to(cfg, args.out)
     cfg.load_from = args.checkpoint
     cfg.resume = False
-    with safe_checkpoint_loading():
-        launch.build_runner(cfg, skip_pretrained=True).test()
+    launch.build_runner(cfg, skip_pretrained=True).test()
 
 
 def main() -> int:

@@ -41,7 +41,6 @@ def train(args: argparse.Namespace) -> int:
     # bases.
     from mmtadp.datasets.caption_options import set_captions
     from mmtadp.utils import launch
-    from mmtadp.utils.compat import safe_checkpoint_loading
 
     cfg = launch.load_config(args)
     set_captions(cfg, args.captions, args.template)
@@ -53,8 +52,7 @@ def train(args: argparse.Namespace) -> int:
         cfg.resume = False
         launch.protect_results(cfg, args.overwrite)
     try:
-        with safe_checkpoint_loading():
-            launch.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
+        launch.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
     except KeyboardInterrupt:
         launch.say_how_to_resume(cfg.work_dir)
         return 130

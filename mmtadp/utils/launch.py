@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from mmtadp.utils.config_files import read_config
 from mmtadp.utils.dependencies import check_package
 from mmtadp.utils.errors import RunError
-from mmtadp.utils.pretrained import no_pretrained_weights
+from mmtadp.utils.pretrained import no_pretrained_weights, takes_other_prompts
 from mmtadp.utils.quiet import QuietRunner, silence_harmless_warnings
 
 LAST_CHECKPOINT = 'last_checkpoint'
@@ -136,9 +136,12 @@ def check_checkpoint(checkpoint: str) -> None:
     Raises:
         RunError: If it is a path without a file.
     """
-    path = Path(checkpoint)
+    path = Path(checkpoint).expanduser()
     if '://' in checkpoint or path.is_file():
         return
+    if path.is_dir():
+        found = ', '.join(p.name for p in find_checkpoints(path)) or 'no .pth file'
+        raise RunError(f'the checkpoint {checkpoint} is a folder, not a file; it holds {found}.')
     found = ', '.join(p.name for p in find_checkpoints(path.parent)) or 'no .pth file'
     raise RunError(f'the checkpoint {checkpoint} does not exist; {path.parent} holds {found}.')
 
@@ -242,7 +245,8 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
     Args:
         cfg (Config): The config.
         skip_pretrained (bool): Do not read pretrained weights, because a checkpoint of mmtadp,
-            which holds all weights, is loaded next.
+            which holds all weights, is loaded next. Ignored if the config takes checkpoints of
+            another prompt, for which the model keeps its own text encoder.
 
     Returns:
         Runner: :class:`.quiet.QuietRunner`, or ``runner_type``.
@@ -254,6 +258,7 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
     """
     silence_harmless_warnings()
     check_package(cfg.get('default_scope'))
+    skip_pretrained = skip_pretrained and not takes_other_prompts(cfg)
     with no_pretrained_weights() if skip_pretrained else nullcontext():
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
     # mmengine calls hooks only when a run begins, after data was read.

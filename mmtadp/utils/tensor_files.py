@@ -43,7 +43,7 @@ class WeightsFile:
         wrappers (list[str]): The wrappers that were removed, such as 'state_dict' and 'module.'.
         meta (dict[str, Any]): Metadata of mmcv: its config as text, classes.
         other_entries (dict[str, int]): Other entries of the file and how many tensors each holds,
-            such as the state of the optimizer.
+            such as the state of the optimizer; text and numbers among the weights hold none.
     """
 
     path: Path
@@ -60,6 +60,7 @@ def read_tensors(
     allow_pickle: bool = False,
     mmap: bool = False,
     remedy: str = '',
+    map_location: Any = 'cpu',
 ) -> Any:
     """Read a ``.safetensors`` file, or one that ``torch.save`` wrote, as tensors only.
 
@@ -72,19 +73,28 @@ def read_tensors(
         allow_pickle (bool): Execute the code in the file. Only for files that the user trusts.
         mmap (bool): Leave tensors on disk until they are used.
         remedy (str): The way out if it is damaged; by default, to download or copy it again.
+        map_location: As in :func:`torch.load`; by default host memory, where tensors of a
+            ``.safetensors`` file always are.
 
     Returns:
-        Any: The saved object, in host memory; of ``.safetensors`` a dict of tensors.
+        Any: The saved object; of ``.safetensors`` a dict of tensors.
 
     Raises:
         OSError: If the file cannot be opened.
         TensorFileError: If it cannot be read as tensors alone.
     """
-    return _read(Path(path), f"{argument}='{path}'", advice, allow_pickle, mmap, remedy)
+    source = f"{argument}='{path}'"
+    return _read(Path(path), source, advice, allow_pickle, mmap, remedy, map_location)
 
 
 def _read(
-    path: Path, source: str, advice: str, allow_pickle: bool, mmap: bool, remedy: str = ''
+    path: Path,
+    source: str,
+    advice: str,
+    allow_pickle: bool,
+    mmap: bool,
+    remedy: str = '',
+    map_location: Any = 'cpu',
 ) -> Any:
     try:
         found = tensor_format(path)
@@ -92,7 +102,7 @@ def _read(
             raise TensorFileError(f'{source} {found.what}. {remedy or found.remedy}.')
         if found == SAFETENSORS:
             return load_file(path, device='cpu')
-        kwargs = dict(map_location='cpu', weights_only=not allow_pickle)
+        kwargs = dict(map_location=map_location, weights_only=not allow_pickle)
         if mmap and found == TORCH_ZIP and path.suffix != '.safetensors':
             return torch.load(path, mmap=True, **kwargs)
         # Of a path, torch takes the suffix for the format.
@@ -241,12 +251,15 @@ def _unwrap(file: WeightsFile, source: str, content: Any) -> WeightsFile:
         found = 'nothing' if content == {} else f'a {type(content).__name__}'
         raise TensorFileError(f'{source} holds {found}, not weights by name')
     other = [key for key, value in content.items() if not isinstance(value, Tensor)]
-    if other:
+    if len(other) == len(content):
         raise TensorFileError(
             f'{source}: the entry {other[0]!r} is a {type(content[other[0]]).__name__}, not a '
             f'tensor, and so are {len(other) - 1} others. Expected weights by name, in the file '
             f'or in its entry {" or ".join(map(repr, _WRAPPERS))}.'
         )
+    # Programs that merge models leave text and numbers, such as the names of their recipes.
+    file.other_entries.update((str(key), _count_tensors(content[key])) for key in other)
+    content = {str(key): content[key] for key in content if key not in other}
     if all(key.startswith(_PARALLEL) for key in content):
         file.wrappers.append(_PARALLEL)
         content = {key[len(_PARALLEL) :]: value for key, value in content.items()}
