@@ -41,6 +41,7 @@ def test(args: argparse.Namespace) -> None:
     cfg = launch.load_config(args)
     set_captions(cfg, args.captions, args.template)
     launch.check_checkpoint(args.checkpoint)
+    launch.check_work_dir(cfg.work_dir)
     if args.show_dir:
         launch.draw_to(cfg, args.show_dir)
     if args.tta:
@@ -50,7 +51,7 @@ def test(args: argparse.Namespace) -> None:
     cfg.load_from = args.checkpoint
     cfg.resume = False
     with safe_checkpoint_loading():
-        launch.build_runner(cfg, skip_pretrained=True).test()
+        launch.test(cfg)
 
 
 def main() -> int:
