@@ -22,6 +22,7 @@ for _name in ('tests', 'projects'):
     Path(_PATH.name, _name).symlink_to(Path(__file__).resolve().parent / _name)
 sys.path.insert(0, _PATH.name)
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from accelerate.state import AcceleratorState  # noqa: E402
 from mmengine.utils import ManagerMixin  # noqa: E402
@@ -31,6 +32,12 @@ from tests.utils import unformatted_dumps  # noqa: E402, F401
 from tests.utils.paths import REPOSITORY  # noqa: E402
 from tests.utils.tiny_model import save_pipeline, tiny_diffusion_model  # noqa: E402
 from tests.utils.tiny_tagger import write_tagger  # noqa: E402
+
+# The same few hundred examples in each run; --hypothesis-profile=long draws 10,000 others.
+_FUZZ = dict(database=None, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+hypothesis.settings.register_profile('suite', max_examples=300, derandomize=True, **_FUZZ)
+hypothesis.settings.register_profile('long', max_examples=10_000, **_FUZZ)
+hypothesis.settings.load_profile('suite')
 
 
 @pytest.fixture

@@ -41,7 +41,6 @@ def train(args: argparse.Namespace) -> int:
     # bases.
     from mmtadp.datasets.caption_options import set_captions
     from mmtadp.utils import launch
-    from mmtadp.utils.compat import safe_checkpoint_loading
     from mmtadp.utils.errors import RunError
 
     cfg = launch.load_config(args)
@@ -57,8 +56,7 @@ def train(args: argparse.Namespace) -> int:
     else:
         launch.protect_results(cfg, args.overwrite)
     try:
-        with safe_checkpoint_loading():
-            launch.train(cfg, skip_pretrained=bool(resume))
+        launch.train(cfg, skip_pretrained=bool(resume))
     except KeyboardInterrupt:
         launch.say_how_to_resume(cfg.work_dir)
         return 130

@@ -15,6 +15,8 @@ default_hooks = dict(
     check_finite=dict(type='mmtadp.CheckFiniteHook'),
     exact_resume=dict(type='mmtadp.ExactResumeHook'),
     visualization=dict(type='DetVisualizationHook'),
+    # Looks at some images and their ground truth before the run.
+    check_dataset=dict(type='mmtadp.CheckDatasetHook'),
 )
 custom_hooks = [dict(type='mmtadp.CaptionPromptHook')]
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]

@@ -1,6 +1,7 @@
 """Inference without a runner."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,16 @@ import torch
 from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
-from mmengine.runner.checkpoint import load_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
 from torch import nn
 
 from mmtadp.engine.hooks import check_learned_tokens, install_prompt_hooks
-from mmtadp.models.checks import META_KEY, check_channels, check_prompt
-from mmtadp.utils.compat import safe_checkpoint_loading
+from mmtadp.models.checkpoint_weights import fit_checkpoint
+from mmtadp.utils.config_files import read_config
 from mmtadp.utils.dependencies import check_package
-from mmtadp.utils.pretrained import no_pretrained_weights
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.launch import check_checkpoint
+from mmtadp.utils.pretrained import no_pretrained_weights, takes_other_prompts
 
 Image = str | Path | np.ndarray
 # By name: the two have no base class in common, and mmseg's may not be installed.
@@ -23,14 +26,15 @@ _GROUND_TRUTH = {'LoadAnnotations', 'LoadDepthAnnotation'}
 
 
 def init_model(
-    config: str | Path | Config, checkpoint: str | None = None, device: str = 'cpu'
+    config: str | Path | Config, checkpoint: str | Path | None = None, device: str = 'cpu'
 ) -> nn.Module:
     """Build a segmentor or detector whose backbone takes prompts.
 
     Args:
         config (str | Path | Config): The config, of mmseg or mmdet.
-        checkpoint (str, optional): Checkpoint of a run. It holds every weight, so the pretrained
-            model is not read. None leaves the pretrained backbone with an untrained head.
+        checkpoint (str | Path, optional): Checkpoint of a run. It holds every weight, so the
+            pretrained model is not read, unless the config's ``CaptionPromptHook`` has
+            ``check_checkpoint=False``. None leaves the pretrained backbone with an untrained head.
         device (str): Device of the model. Defaults to 'cpu'.
 
     Returns:
@@ -38,26 +42,46 @@ def init_model(
 
     Raises:
         ImportError: If the package of the config's ``default_scope`` cannot be imported.
-        ValueError: If the checkpoint was trained with another prompt type, or the neck or head
-            takes other channels than the backbone returns.
+        RunError: If there is no such config, checkpoint or device; if the checkpoint is damaged,
+            lacks parts of the model, or was made with another prompt or other settings.
+        ValueError: If the neck or head takes other channels than the backbone returns.
     """
     if not isinstance(config, Config):
-        config = Config.fromfile(config)
-    check_package(config.get('default_scope', 'mmseg'))
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    if checkpoint is None:
-        model, meta = MODELS.build(config.model), {}
-    else:
-        with no_pretrained_weights():
-            model = MODELS.build(config.model)
-        # Before a mismatch of shapes with the checkpoint hides it.
-        check_channels(model)
-        with safe_checkpoint_loading():
-            meta = load_checkpoint(model, checkpoint, map_location='cpu').get('meta', {})
-        check_prompt(model, meta.get(META_KEY))
+        config = read_config(config)
+    device = _check_device(device)
+    content = None
+    if checkpoint is not None:
+        check_checkpoint(str(checkpoint))
+        content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    scope = config.get('default_scope', 'mmseg')
+    check_package(scope)
+    init_default_scope(scope)
+    others = takes_other_prompts(config)
+    with no_pretrained_weights() if content is not None and not others else nullcontext():
+        model = MODELS.build(config.model)
+    # Before a mismatch of shapes with the checkpoint hides it.
+    install_prompt_hooks(model)
     model.cfg = config
-    model.dataset_meta = meta.get('dataset_meta')
-    return install_prompt_hooks(model).to(device).eval()
+    model.dataset_meta = None
+    if content is not None:
+        fit_checkpoint(model, content, f'the checkpoint {checkpoint}', check=not others)
+        load_state_dict(model, content['state_dict'])
+        model.dataset_meta = content['meta'].get('dataset_meta')
+    return model.to(device).eval()
+
+
+def _check_device(device: str | torch.device) -> torch.device:
+    try:
+        device = torch.device(device)
+        torch.empty(0, device=device)
+    # Without a driver torch raises an AssertionError or RuntimeError, by the kind of device.
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip('.')
+        raise RunError(
+            f"device='{device}' cannot be used here ({reason}). Take 'cpu', or on a machine with "
+            "an NVIDIA GPU 'cuda' or 'cuda:0'."
+        ) from error
+    return device
 
 
 def inference_model(

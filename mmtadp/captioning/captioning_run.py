@@ -62,7 +62,7 @@ def run_task(task: Task, engine: Engine, processes: Processes) -> CaptioningSumm
     if not processes.is_main:
         return None
     if plan.batches:
-        plan.done.update(Progress.join(journal.read()))
+        plan.done.update(Progress.read(journal))
     captions, skipped = _split_results(plan, journal)
     if plan.batches or journal.folder.is_dir():
         provenance = make_provenance(

@@ -1,17 +1,19 @@
 """Record the results of a run, so that it can be interrupted at any moment."""
 
-import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmtadp.utils.atomic_files import sync_folder, write_json
+from mmtadp.utils.atomic_files import read_json, sync_folder, write_json
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.folder_lock import FolderInUseError, FolderLock
-from mmtadp.utils.json_lines import DamagedLineError, JsonLines
+from mmtadp.utils.json_lines import JsonLines
 
 _SETTINGS = 'run.json'
+_REMOVE_LINE = 'Remove the line, and its results are made again; or start again with --overwrite.'
+_START_AGAIN = 'Start again with --overwrite, which discards the results of the earlier run.'
 
 
 class Journal:
@@ -46,9 +48,16 @@ class Journal:
             self.folder.rename(removed)
             shutil.rmtree(removed, ignore_errors=True)
 
-    def settings(self) -> dict:
-        """Return the settings of the run."""
-        return json.loads((self.folder / _SETTINGS).read_text(encoding='utf-8'))
+    def settings(self, entries: Mapping[str, type] = {}) -> dict:
+        """Return the settings of the run.
+
+        Args:
+            entries (Mapping[str, type]): Entries that must be there, and their types.
+
+        Raises:
+            RunError: If they are damaged.
+        """
+        return read_json(self.folder / _SETTINGS, _START_AGAIN, entries)
 
     def refuse_second_run(self) -> None:
         """Check that no other process writes to this journal.
@@ -81,22 +90,21 @@ class Journal:
             self._lock.release()
         self._lock = self._records = None
 
-    def read(self) -> list[Any]:
+    def read(self, entries: Mapping[str, type] | None = None) -> list[Any]:
         """Return the records of all processes.
+
+        Args:
+            entries (Mapping[str, type], optional): Each record must be an object with these
+                entries, of these types. Defaults to any records.
 
         Raises:
             RunError: If a record is damaged other than by a kill or a power cut.
         """
-        try:
-            return [
-                record
-                for path in sorted(self.folder.glob('[0-9]*.jsonl'))
-                for record in JsonLines(path).read()
-            ]
-        except DamagedLineError as error:
-            raise RunError(
-                f'{error} Its images are then captioned again. Or start again with --overwrite.'
-            ) from error
+        return [
+            record
+            for path in sorted(self.folder.glob('[0-9]*.jsonl'))
+            for record in JsonLines(path).read(entries, _REMOVE_LINE)
+        ]
 
     def _take(self, name: str) -> FolderLock:
         lock = FolderLock(self.folder, name)

@@ -1,17 +1,18 @@
 """Describe a captioning run, and plan the work that earlier runs have left."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mmtadp.captions import ResultFiles, assign_keys, read_caption_file
+from mmtadp.captions.keys import normalise
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.image_files import DEFAULT_MAX_PIXELS
 from mmtadp.utils.image_sources import find_images
 from mmtadp.utils.resumable import check_same_settings
 
 from .captioner import Decoding
-from .image_loading import DEFAULT_MAX_PIXELS
 from .journal import Journal
 
 DEFAULT_BATCH_SIZE = 64
@@ -89,11 +90,15 @@ class Progress:
     skipped: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def join(cls, records: Iterable[dict]) -> 'Progress':
-        """Return the progress that a journal's records add up to."""
+    def read(cls, journal: Journal) -> 'Progress':
+        """Return the progress that a journal's records add up to.
+
+        Raises:
+            RunError: If a record is damaged.
+        """
         progress = cls()
-        for record in records:
-            progress.update(cls(**record))
+        for record in journal.read(dict(captions=dict, skipped=dict)):
+            progress.update(cls(record['captions'], record['skipped']))
         return progress
 
     def __contains__(self, key: str) -> bool:
@@ -155,7 +160,7 @@ def make_plan(task: Task, files: ResultFiles, journal: Journal) -> Plan:
         batches = _part(batches, *task.part)
         paths = {key: paths[key] for batch in batches for key in batch}
     journal.refuse_second_run()
-    recorded = Progress.join(() if task.overwrite else journal.read())
+    recorded = Progress() if task.overwrite else Progress.read(journal)
     done = Progress() if task.overwrite else _earlier_results(task, files, journal, recorded)
     remaining = [[key for key in batch if key not in done] for batch in batches]
     plan = Plan(paths, done, [batch for batch in remaining if batch])
@@ -185,7 +190,7 @@ def _earlier_results(
     keep_file = files.captions.is_file()
     # A journal without a single batch binds nobody: the model's name may have been mistyped.
     if len(recorded):
-        run = journal.settings()
+        run = journal.settings(dict(settings=dict, overwrite=bool))
         check_same_settings(settings, run['settings'], str(journal.folder))
         # The interrupted run was about to replace the file, or had just written it: a file
         # without provenance is its own result, because it stopped between the two.
@@ -198,11 +203,12 @@ def _earlier_results(
 
 def _finished(files: ResultFiles, settings: dict) -> Progress:
     provenance = files.read_provenance()
-    if provenance is None or 'settings' not in provenance:
+    if provenance is None or not isinstance(provenance.get('settings'), dict):
         raise RunError(
             f'{files.captions} exists, but {files.provenance.name}, which describes how it was '
-            'made, does not. Name another --out, or replace the file with --overwrite.'
+            'made, does not or has no settings. Name another --out, or replace the file with '
+            '--overwrite.'
         )
     check_same_settings(settings, provenance['settings'], str(files.provenance))
     captions = read_caption_file(str(files.captions))
-    return Progress({key: texts[0] for key, texts in captions.items()})
+    return Progress({normalise(key): texts[0] for key, texts in captions.items()})

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from mmtadp.utils.image_sources import ImageFile
 
-from .formats import Entry, read_entries
-from .keys import key_pattern, path_patterns, resolve_policy
+from .formats import read_entries
+from .keys import index_keys, path_patterns, resolve_policy
 
 # Kinds of problems, and how the report words them.
 PROBLEMS = {
@@ -76,13 +76,15 @@ def check_captions(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CaptionFileError: If it is not a caption file, or the key policy does not fit its keys.
+        CaptionFileError: If it is not a caption file, the key policy does not fit its keys, or two
+            keys name the same image.
     """
     entries = read_entries(path)
     policy = resolve_policy(entries, key, path)
+    keys = index_keys(entries, policy, path)
     problems: dict[str, list[str]] = {kind: [] for kind in PROBLEMS}
     if images is not None:
-        _compare(entries, images, policy, path, problems)
+        _compare(keys, images, problems)
     report = CaptionReport(len(images or ()), len(entries), policy, problems)
     texts = [(name, text) for name, entry in entries.items() for text in entry.captions]
     problems['empty'] = [name for name, text in texts if not text]
@@ -102,13 +104,8 @@ def check_captions(
 
 
 def _compare(
-    entries: dict[str, Entry],
-    images: Sequence[ImageFile],
-    policy: str,
-    path: str,
-    problems: dict[str, list[str]],
+    keys: dict[str, str], images: Sequence[ImageFile], problems: dict[str, list[str]]
 ) -> None:
-    keys = {key_pattern(name, policy, path): name for name in entries}
     fits: dict[str, list[str]] = {}
     for image in images:
         name = next((keys[p] for p in path_patterns(image.path) if p in keys), None)
@@ -116,7 +113,7 @@ def _compare(
             problems['missing'].append(image.path)
         else:
             fits.setdefault(name, []).append(image.path)
-    problems['extra'] = [name for name in entries if name not in fits]
+    problems['extra'] = [name for name in keys.values() if name not in fits]
     problems['ambiguous'] = [
         f'{name}: {", ".join(paths)}' for name, paths in fits.items() if len(paths) > 1
     ]

@@ -15,6 +15,11 @@ SCHEMAS = """Accepted schemas:
   {"IMAGE": ["a dog", ...]}
   COCO captions: {"images": [{"id": 1, "file_name": "1.jpg"}, ...],
                   "annotations": [{"image_id": 1, "caption": "a dog"}, ...]}"""
+# Names in the records of other tools' lists, one image per record.
+_IMAGE_FIELDS = frozenset(
+    ('file', 'file_name', 'filename', 'id', 'image', 'image_id', 'image_path', 'img', 'path')
+)
+_CAPTION_FIELDS = frozenset(('caption', 'captions', 'text'))
 
 
 class CaptionFileError(RunError):
@@ -50,7 +55,7 @@ def read_entries(path: str) -> dict[str, Entry]:
 
     Captions lose the white space at their ends (COCO's often end in a line break) and repeated
     equal captions of an image count once: a quarter of the authors' VOC entries are pairs of
-    equal strings. Members of an entry other than ``captions`` and ``class_label`` are not read.
+    equal strings. ``class_label`` is an integer; other members of an entry are not read.
 
     Args:
         path (str): A JSON file in one of the schemas of :data:`SCHEMAS`.
@@ -65,17 +70,23 @@ def read_entries(path: str) -> dict[str, Entry]:
     data = _read_json(path)
     if not isinstance(data, dict):
         raise CaptionFileError(f'{path}: found {show(data)}, not an object of images.\n{SCHEMAS}')
+    if _is_record(data):
+        raise CaptionFileError(
+            f'{path}: found one record of a list, {show(data)}, not an object of images. Write '
+            f'one object of all images and captions; convert JSON Lines first.\n{SCHEMAS}'
+        )
     if _is_coco(data):
         data = _coco_entries(data, path)
 
     entries, problems = {}, []
     for key, value in data.items():
         texts, problem = _entry_captions(value)
-        if problem or not key:
-            problems.append((key, problem or 'the key is empty'))
+        label = value.get('class_label') if isinstance(value, dict) else None
+        problem = _key_problem(key) or problem or _label_problem(label)
+        if problem:
+            problems.append((key, problem))
         else:
             distinct = tuple(dict.fromkeys(map(str.strip, texts))) or ('',)
-            label = value.get('class_label') if isinstance(value, dict) else None
             entries[key] = Entry(distinct, label, max(0, len(texts) - len(distinct)))
     if problems:
         key, problem = problems[0]
@@ -113,9 +124,37 @@ def _entry_captions(entry: Any) -> tuple[list[str], str | None]:
     for index, text in enumerate(entry):
         if not isinstance(text, str):
             return [], f'caption {index} is {show(text)}, not a string'
-        if not text.isascii() and any('\ud800' <= char <= '\udfff' for char in text):
+        if has_half_surrogate(text):
             return [], f'caption {index} holds half a surrogate pair: {text!a}'
     return entry, None
+
+
+def has_half_surrogate(text: str) -> bool:
+    """Return whether a text of JSON holds half a surrogate pair, which no file can hold."""
+    return not text.isascii() and any('\ud800' <= char <= '\udfff' for char in text)
+
+
+def _key_problem(key: str) -> str | None:
+    if not key:
+        return 'the key is empty'
+    return 'the key holds half a surrogate pair' if has_half_surrogate(key) else None
+
+
+def _label_problem(label: Any) -> str | None:
+    # A bool is an int to Python, not to JSON.
+    if label is None or (isinstance(label, int) and not isinstance(label, bool)):
+        return None
+    return f'"class_label" is {show(label)}, not an integer'
+
+
+def _is_record(data: dict) -> bool:
+    # Entries of images that are called "image" and "caption" hold "captions".
+    fields = [*(_IMAGE_FIELDS & data.keys()), *(_CAPTION_FIELDS & data.keys())]
+    return (
+        not _IMAGE_FIELDS.isdisjoint(data)
+        and not _CAPTION_FIELDS.isdisjoint(data)
+        and not any(isinstance(data[name], dict) for name in fields)
+    )
 
 
 def _is_coco(data: dict) -> bool:
@@ -133,7 +172,7 @@ def _coco_entries(data: dict, path: str) -> dict[str, list[str]]:
     for index, image in enumerate(data['images']):
         if (
             not isinstance(image, dict)
-            or not isinstance(image.get('id'), int | str)
+            or not _is_id(image.get('id'))
             or not isinstance(image.get('file_name'), str)
         ):
             raise CaptionFileError(
@@ -161,13 +200,18 @@ def _coco_entries(data: dict, path: str) -> dict[str, list[str]]:
                 f'"caption": is this the captions file, not the instances?\n{SCHEMAS}'
             )
         image_id = annotation['image_id']
-        if not isinstance(image_id, int | str) or image_id not in names:
+        if not _is_id(image_id) or image_id not in names:
             raise CaptionFileError(
                 f'{path}: annotations[{index}] has image_id {image_id!r}, which is not in '
                 '"images".'
             )
         entries.setdefault(names[image_id], []).append(annotation['caption'])
     return entries
+
+
+def _is_id(value: Any) -> bool:
+    # True equals 1.
+    return isinstance(value, int | str) and not isinstance(value, bool)
 
 
 def _read_json(path: str) -> Any:
@@ -190,14 +234,25 @@ def _read_json(path: str) -> Any:
         # utf-8-sig: some Windows editors start a file with a byte order mark.
         with open(path, encoding='utf-8-sig') as file:
             return json.load(file, object_pairs_hook=unique)
+    except CaptionFileError:
+        raise
     except json.JSONDecodeError as error:
+        lines = ' (one object for all images, not one a line)' if error.msg == 'Extra data' else ''
         raise CaptionFileError(
-            f'{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}.\n'
+            f'{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}{lines}.\n'
             f'{SCHEMAS}'
         ) from error
     except UnicodeDecodeError as error:
         raise CaptionFileError(
             f'{path}: not UTF-8 text at byte {error.start}; save the file as UTF-8.'
+        ) from error
+    except RecursionError as error:
+        raise CaptionFileError(
+            f'{path}: lists or objects are nested too deeply to be read.\n{SCHEMAS}'
+        ) from error
+    except ValueError as error:  # Of int(), which limits the number of digits.
+        raise CaptionFileError(
+            f'{path}: an integer has too many digits to be read.\n{SCHEMAS}'
         ) from error
 
 
@@ -205,6 +260,8 @@ def _not_found(path: str) -> str:
     message = f'caption file not found: {path}'
     if os.path.isdir(path):
         return f'{message} is a folder{_json_files(os.listdir(path))}.'
+    if os.path.exists(path):
+        return f'{message} is a pipe or a device, not a file.'
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         while not os.path.isdir(folder):

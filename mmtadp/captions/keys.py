@@ -1,6 +1,7 @@
 """Match the keys of a caption file with image paths."""
 
 import posixpath
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 from mmtadp.utils.image_sources import IMAGE_EXTENSIONS
@@ -69,6 +70,55 @@ def auto_suffices(keys: Iterable[str], policy: str, path: str) -> bool:
     return all(key_pattern(key, auto, path) == key_pattern(key, policy, path) for key in keys)
 
 
+def normalise(name: str) -> str:
+    """Return a key, a path or a part of one in the form in which look-ups compare them.
+
+    A letter with an accent has two forms in Unicode: one character (NFC), or two (NFD), which
+    names of files often have after a copy or an archive from a Mac. The form here is NFC.
+    """
+    return unicodedata.normalize('NFC', name)
+
+
+def index_keys(keys: Iterable[str], policy: str, path: str) -> dict[str, str]:
+    """Return the keys of one file by their patterns.
+
+    Args:
+        keys (Iterable[str]): All keys of one file.
+        policy (str): ``'stem'``, ``'filename'`` or ``'relpath'``.
+        path (str): The file, for messages.
+
+    Returns:
+        dict[str, str]: Pattern of :func:`key_pattern` to key.
+
+    Raises:
+        CaptionFileError: If two keys name the same image, or one names a folder.
+    """
+    index: dict[str, str] = {}
+    for key in keys:
+        other = index.setdefault(key_pattern(key, policy, path), key)
+        if other != key:
+            raise CaptionFileError(
+                f'{path}: keys {show_pair(other, key)} name the same image under '
+                f'key={policy!r}. {_finer_policy(other, key, policy)}'
+            )
+    return index
+
+
+def show_pair(one: str, other: str) -> str:
+    """Return two different names as ``'a' and 'b'``, so that a reader sees the difference."""
+    if normalise(one) == normalise(other):
+        return f'{one!a} and {other!a} (two Unicode forms of {one!r})'
+    return f'{one!r} and {other!r}'
+
+
+def _finer_policy(one: str, other: str, policy: str) -> str:
+    if policy == 'relpath' or normalise(one) == normalise(other):
+        return 'Keep one.'
+    if policy == 'stem':
+        return "Use key='filename' or 'relpath', which keep the difference."
+    return "Use key='relpath', which keeps the folders."
+
+
 def key_pattern(key: str, policy: str, path: str) -> str:
     """Return a key as a pattern of the paths of its images.
 
@@ -79,11 +129,12 @@ def key_pattern(key: str, policy: str, path: str) -> str:
 
     Returns:
         str: ``'night/a.png'`` for a relative path, ``'a.png'`` for a file name and ``'a.*'`` for
-        a stem, as a shell would write it.
+        a stem, as a shell would write it; normalised.
 
     Raises:
         CaptionFileError: If the key ends in a folder.
     """
+    key = normalise(key)
     name = posixpath.basename(key)
     if not name:
         raise CaptionFileError(f'{path}: key {key!r} names a folder, not an image.')
@@ -99,9 +150,9 @@ def path_patterns(path: str) -> Iterator[str]:
         path (str): Path with forward slashes, such as ``'/data/night/a.png'``.
 
     Yields:
-        str: ``'a.*'``, ``'a.png'``, ``'night/a.png'``, ``'data/night/a.png'``, ...
+        str: ``'a.*'``, ``'a.png'``, ``'night/a.png'``, ``'data/night/a.png'``, ...; normalised.
     """
-    path = path.lstrip('/')
+    path = normalise(path).lstrip('/')
     end = path.rfind('/')
     yield posixpath.splitext(path[end + 1 :])[0] + '.*'
     while end >= 0:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_sources import ImageFile
 
-from .keys import key_pattern, path_patterns
+from .keys import key_pattern, normalise, path_patterns, show_pair
 
 POLICIES = ('stem', 'filename', 'relpath')
 
@@ -20,7 +20,7 @@ def assign_keys(images: Iterable[ImageFile], policy: str) -> dict[str, str]:
             (``night/a.png``, the path relative to the image's root).
 
     Returns:
-        dict[str, str]: Key to path, in the order of the keys.
+        dict[str, str]: Key, normalised, to path, in the order of the keys.
 
     Raises:
         RunError: If two images would get one key, if a key would be read as naming
@@ -30,11 +30,11 @@ def assign_keys(images: Iterable[ImageFile], policy: str) -> dict[str, str]:
         raise RunError(f'key policy {policy!r}: expected one of {", ".join(POLICIES)}')
     paths: dict[str, str] = {}
     for image in images:
-        key = _key(image, policy)
-        _check_text(image.path, key)
+        _check_text(image.path)
+        key = normalise(_key(image, policy))
         if paths.setdefault(key, image.path) != image.path:
             raise RunError(
-                f'{paths[key]} and {image.path} have the same key {key!r} under --key '
+                f'{show_pair(paths[key], image.path)} have the same key {key!r} under --key '
                 f'{policy}. {_remedy(policy)}'
             )
     patterns = {key_pattern(key, policy, 'the new file'): key for key in paths}
@@ -58,13 +58,13 @@ def _key(image: ImageFile, policy: str) -> str:
     return key
 
 
-def _check_text(path: str, key: str) -> None:
+def _check_text(path: str) -> None:
     try:
-        key.encode()
+        path.encode()
     except UnicodeEncodeError:
         raise RunError(
-            f'the file name {path!r} is not UTF-8, so it cannot be a key of a JSON file: rename '
-            'the image.'
+            f'the file name {path!r} is not UTF-8, so it cannot be written into a JSON file: '
+            'rename the image or its folder.'
         ) from None
 
 
@@ -91,4 +91,4 @@ def _remedy(policy: str) -> str:
         return 'Use --key filename or relpath, which keep what tells them apart.'
     if policy == 'filename':
         return 'Use --key relpath, which keeps the folders.'
-    return 'Name a folder above both with --root.'
+    return 'Name a folder above both with --root, or rename one.'

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from mmtadp.utils.errors import RunError
 
-from .formats import Entry, read_entries
-from .write import ResultFiles, make_provenance, source_provenance
+from .formats import CaptionFileError, Entry, read_entries
+from .keys import key_pattern, normalise, resolve_policy, show_pair
+from .store import KeyedEntry, check_overlaps
+from .write import ResultFiles, make_provenance, read_list, source_provenance
 
 ON_CONFLICT = ('error', 'first', 'last', 'all')
 
@@ -37,20 +39,47 @@ def merge_files(
     files = ResultFiles.new(out, overwrite)
     merged: dict[str, Entry] = {}
     first_source: dict[str, str] = {}
+    spelling: dict[str, str] = {}  # of the first file, by normalised key
     conflicts = set()
     for source in sources:
-        for key, entry in read_entries(source).items():
+        for written, entry in read_entries(source).items():
+            key = spelling.setdefault(normalise(written), written)
             known = merged.setdefault(key, entry)
             if _differ(known, entry):
                 conflicts.add(key)
                 if on_conflict == 'error':
-                    raise RunError(_conflict(key, known, first_source[key], entry, source))
+                    names = repr(key) if key == written else show_pair(key, written)
+                    raise RunError(_conflict(names, known, first_source[key], entry, source))
                 merged[key] = _settle(known, entry, on_conflict)
             first_source.setdefault(key, source)
+    _check_keys(merged, first_source)
     # The sources are read before one of them may be overwritten.
     settings = dict(merged=list(map(source_provenance, sources)), on_conflict=on_conflict)
     files.write(merged, make_provenance(settings), _skipped(sources))
     return len(merged), len(conflicts)
+
+
+def _check_keys(merged: dict[str, Entry], sources: dict[str, str]) -> None:
+    """Check that a loader accepts the keys together; messages name the sources."""
+    try:
+        policy = resolve_policy(merged, 'auto', 'the merged file')
+    except CaptionFileError as error:
+        kinds = {}
+        for key, source in sources.items():
+            kinds.setdefault(source, []).append(key)
+        for source, keys in kinds.items():
+            resolve_policy(keys, 'auto', source)  # Of one file, its own error.
+        found = ', '.join(f'{source} has {keys[0]!r}' for source, keys in kinds.items())
+        raise RunError(
+            f'the files write their keys in different ways: {found}. Write all keys as stems, as '
+            'file names, or as relative paths.'
+        ) from error
+    check_overlaps(
+        {
+            key_pattern(key, policy, sources[key]): KeyedEntry(entry.captions, key, sources[key])
+            for key, entry in merged.items()
+        }
+    )
 
 
 def _differ(known: Entry, entry: Entry) -> bool:
@@ -68,13 +97,13 @@ def _settle(known: Entry, entry: Entry, on_conflict: str) -> Entry:
     return Entry(tuple(captions), label)
 
 
-def _conflict(key: str, known: Entry, first: str, entry: Entry, second: str) -> str:
+def _conflict(names: str, known: Entry, first: str, entry: Entry, second: str) -> str:
     if known.captions == entry.captions:
         values = f'class labels: {known.class_label} and {entry.class_label}'
     else:
         values = f'captions: {known.captions[0]!r} and {entry.captions[0]!r}'
     return (
-        f'key {key!r} has different {values}, in {first} and in {second}. Keep one with '
+        f'key {names} has different {values}, in {first} and in {second}. Keep one with '
         '--on-conflict first or last, or all captions with --on-conflict all.'
     )
 
@@ -84,7 +113,5 @@ def _skipped(sources: Sequence[str]) -> dict[str, str]:
     for source in sources:
         path = ResultFiles(source).skipped
         if path.is_file():
-            for line in path.read_text('utf-8').splitlines():
-                image, _, reason = line.partition('\t')
-                skipped[image] = reason
+            skipped.update(read_list(path))
     return skipped

@@ -4,9 +4,11 @@ import json
 import os
 from collections.abc import Sequence
 
-from mmengine.config import Config
-
+from mmtadp.utils.config_files import read_config
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.text_files import read_lines, read_text
+
+from .formats import has_half_surrogate
 
 
 def read_names(given: Sequence[str]) -> list[str]:
@@ -28,14 +30,18 @@ def read_names(given: Sequence[str]) -> list[str]:
     extension = os.path.splitext(path)[1]
     try:
         if extension == '.py':
-            names = Config.fromfile(path).get('class_names')
+            names = read_config(path).get('class_names')
         else:
-            with open(path, encoding='utf-8-sig') as file:
-                lines = filter(None, map(str.strip, file.read().splitlines()))
-                names = json.loads('\n'.join(lines)) if extension == '.json' else list(lines)
-    except ValueError as error:
+            names = json.loads(read_text(path)) if extension == '.json' else read_lines(path)
+    except RunError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise RunError(f'{path}: does not list class names: {error}') from error
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+    if (
+        not isinstance(names, (list, tuple))
+        or not names
+        or not all(isinstance(name, str) and not has_half_surrogate(name) for name in names)
+    ):
         raise RunError(
             f'{path}: expected class names, in class_names of a config, a JSON list, or one a line'
         )

@@ -4,7 +4,7 @@ import difflib
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from logging import WARNING
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from mmengine.logging import print_log
 
 from .formats import CaptionFileError, and_more, read_caption_file
-from .keys import KEY_POLICIES, key_pattern, path_patterns, resolve_policy
+from .keys import KEY_POLICIES, index_keys, normalise, path_patterns, resolve_policy, show_pair
 from .packed import PackedStrings
 
 AnnFile = str | os.PathLike | Sequence[str | os.PathLike]
@@ -25,7 +25,15 @@ _LOADED: WeakValueDictionary = WeakValueDictionary()
 _SIMILAR_KEYS = 20_000
 
 
-class _Entry(NamedTuple):
+class KeyedEntry(NamedTuple):
+    """The captions of an image, and where they are written.
+
+    Attributes:
+        captions (tuple[str, ...]): The captions.
+        key (str): The key of the entry.
+        path (str): The caption file.
+    """
+
     captions: tuple[str, ...]
     key: str
     path: str
@@ -64,24 +72,18 @@ class CaptionStore:
         self.policies = tuple(resolve_policy(entries, key, path) for path, entries in files)
 
         blank = []
-        merged: dict[str, _Entry] = {}
+        merged: dict[str, KeyedEntry] = {}
         for (path, entries), policy in zip(files, self.policies, strict=True):
-            file_keys: dict[str, str] = {}
-            for file_key, captions in entries.items():
-                pattern = key_pattern(file_key, policy, path)
-                if file_keys.setdefault(pattern, file_key) != file_key:
-                    raise CaptionFileError(
-                        f'{path}: keys {file_keys[pattern]!r} and {file_key!r} name the same '
-                        f'image under key={policy!r}. {_finer_policy(policy)}'
-                    )
+            for pattern, file_key in index_keys(entries, policy, path).items():
+                captions = entries[file_key]
                 if '' in captions:
                     blank.append((path, file_key))
                     captions = tuple(filter(None, captions))
                 if captions:
-                    entry = _Entry(captions, file_key, path)
+                    entry = KeyedEntry(captions, file_key, path)
                     _check_agreement(entry, merged.setdefault(pattern, entry))
         self.blank = tuple(blank)
-        _check_overlaps(merged)
+        check_overlaps(merged)
 
         patterns = sorted(merged)
         self._patterns = PackedStrings(patterns)
@@ -165,7 +167,7 @@ class CaptionStore:
 
     def explain_miss(self, img_path: str) -> str:
         """Return a message for an image without captions, with the keys that are most similar."""
-        stem = _stem(img_path)
+        stem = _stem(normalise(img_path))
         files = ', '.join(
             f'{path} (keys read as {policy})'
             for path, policy in zip(self.paths, self.policies, strict=True)
@@ -187,8 +189,13 @@ class CaptionStore:
         middle = bisect_left(self._patterns, stem)
         start = max(0, min(middle - _SIMILAR_KEYS // 2, len(self) - _SIMILAR_KEYS))
         stop = min(start + _SIMILAR_KEYS, len(self))
-        near = {_stem(self._patterns[i]): _as_key(self._patterns[i]) for i in range(start, stop)}
-        return [near[match] for match in difflib.get_close_matches(stem, near, n=3)]
+        # Mistakes in keys that people write: case, spaces at the ends, another system's slashes.
+        near = {
+            _stem(self._patterns[i].replace('\\', '/')).strip().casefold(): self._patterns[i]
+            for i in range(start, stop)
+        }
+        matches = difflib.get_close_matches(stem.strip().casefold(), near, n=3)
+        return [_as_key(near[match]) for match in matches]
 
     def __len__(self) -> int:
         """Return the number of images with captions."""
@@ -201,13 +208,14 @@ class CaptionStore:
         return self
 
 
-def _check_agreement(entry: _Entry, other: _Entry) -> None:
+def _check_agreement(entry: KeyedEntry, other: KeyedEntry) -> None:
     if entry.captions == other.captions:
         return
     difference = f'{other.captions[0]!r} and {entry.captions[0]!r}'
-    if entry.key == other.key:
+    if normalise(entry.key) == normalise(other.key):
+        key = repr(entry.key) if entry.key == other.key else show_pair(other.key, entry.key)
         raise CaptionFileError(
-            f'key {entry.key!r} has different captions in {other.path} and in {entry.path}: '
+            f'key {key} has different captions in {other.path} and in {entry.path}: '
             f'{difference}. Keep one of them.'
         )
     raise CaptionFileError(
@@ -217,8 +225,15 @@ def _check_agreement(entry: _Entry, other: _Entry) -> None:
     )
 
 
-def _check_overlaps(merged: dict[str, _Entry]) -> None:
-    """Check that no image has two candidate entries that differ."""
+def check_overlaps(merged: Mapping[str, KeyedEntry]) -> None:
+    """Check that no image has two candidate entries that differ.
+
+    Args:
+        merged (Mapping[str, KeyedEntry]): By the pattern of the key.
+
+    Raises:
+        CaptionFileError: If one has.
+    """
     stems = sum(pattern.endswith('.*') for pattern in merged)
     if stems in (0, len(merged)) and not any('/' in pattern for pattern in merged):
         return  # All stems or all file names: only equal patterns overlap.
@@ -226,12 +241,6 @@ def _check_overlaps(merged: dict[str, _Entry]) -> None:
         for shorter in path_patterns(pattern):
             if shorter in merged:
                 _check_agreement(entry, merged[shorter])
-
-
-def _finer_policy(policy: str) -> str:
-    if policy == 'stem':
-        return "Use key='filename' or 'relpath', which keep the difference."
-    return "Use key='relpath', which keeps the folders." if policy == 'filename' else 'Keep one.'
 
 
 def _stem(path: str) -> str:

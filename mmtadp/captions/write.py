@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mmtadp.utils.atomic_files import write_json, write_text
+from mmtadp.utils.atomic_files import read_json, read_text, write_json, write_text
 from mmtadp.utils.dependencies import installed_versions
 from mmtadp.utils.errors import RunError
 
@@ -40,13 +40,18 @@ class ResultFiles:
         journal (Path): ``NAME.journal``, a folder that exists until the run is complete.
 
     Raises:
-        RunError: If the name does not end in ``.json``.
+        RunError: If the name does not end in ``.json``, is a folder's, or is below a file.
     """
 
     def __init__(self, path: str | os.PathLike):
         self.captions = Path(path).absolute()
         if self.captions.suffix != '.json':
             raise RunError(f'{path}: the name of a caption file must end in .json')
+        if self.captions.is_dir():
+            raise RunError(f'{path} is a folder: name a file in it, such as {path}/captions.json.')
+        above = next(folder for folder in self.captions.parents if folder.exists())
+        if not above.is_dir():
+            raise RunError(f'{path} cannot be written: {above} is a file, not a folder.')
         self.provenance = self.captions.with_suffix('.provenance.json')
         self.skipped = self.captions.with_suffix('.skipped.txt')
         self.journal = self.captions.with_suffix('.journal')
@@ -80,7 +85,8 @@ class ResultFiles:
                 reason. By default an existing list stays.
 
         Raises:
-            RunError: If two keys fit the same image, so that the file could not be read.
+            RunError: If two keys fit the same image, so that the file could not be read, or a
+                text cannot be written as UTF-8.
         """
         # Read before it replaces another file: the loader must accept the new one.
         trial = self.captions.with_suffix('.unchecked.json')
@@ -90,6 +96,10 @@ class ResultFiles:
             trial.replace(self.captions)
         except CaptionFileError as error:
             raise RunError(str(error).replace(str(trial), str(self.captions))) from error
+        except UnicodeEncodeError as error:
+            raise RunError(
+                f'{self.captions} cannot be written: {error.object!r:.200} is not Unicode text.'
+            ) from error
         finally:
             trial.unlink(missing_ok=True)
         write_json(self.provenance, {**provenance, 'sha256': _sha256(self.captions)})
@@ -97,10 +107,17 @@ class ResultFiles:
             write_list(self.skipped, skipped)
 
     def read_provenance(self) -> dict | None:
-        """Return the provenance, or None if there is none."""
+        """Return the provenance, or None if there is none.
+
+        Raises:
+            RunError: If it is damaged.
+        """
         if not self.provenance.is_file():
             return None
-        return json.loads(self.provenance.read_text(encoding='utf-8'))
+        return read_json(
+            self.provenance,
+            f'Remove it: {self.captions.name} then counts as a file of unknown origin.',
+        )
 
 
 def write_captions(path: Path, entries: Mapping[str, Entry]) -> None:
@@ -115,7 +132,7 @@ def write_captions(path: Path, entries: Mapping[str, Entry]) -> None:
     """
     lines = [
         f'{json.dumps(key, ensure_ascii=False)}: '
-        f'{json.dumps(entries[key].as_json(), ensure_ascii=False)}'
+        f'{json.dumps(entries[key].as_json(), ensure_ascii=False, allow_nan=False)}'
         for key in sorted(entries)
     ]
     write_text(path, '{\n' + ',\n'.join(lines) + '\n}\n')
@@ -128,6 +145,17 @@ def write_list(path: Path, skipped: Mapping[str, str]) -> None:
         write_text(path, ''.join(lines))
     else:
         path.unlink(missing_ok=True)
+
+
+def read_list(path: Path) -> dict[str, str]:
+    """Return the images and reasons of a list that :func:`write_list` wrote.
+
+    Raises:
+        RunError: If it is not text.
+    """
+    lines = read_text(path, 'Remove it; it only lists skipped images.').splitlines()
+    pairs = (line.partition('\t') for line in lines)
+    return {image: reason for image, _, reason in pairs}
 
 
 def make_provenance(settings: dict, **details: object) -> dict:

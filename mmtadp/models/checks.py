@@ -1,14 +1,10 @@
-"""Check a whole model: channels between its parts, and prompts against a checkpoint."""
+"""Check the channels between the parts of a model."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from torch import nn
 
 from .backbones.tadp_unet import TADPUNetBackbone
-
-# Key of a checkpoint's meta with the prompts that it was trained with.
-META_KEY = 'mmtadp_prompt'
 
 
 def find_backbones(model: nn.Module) -> dict[str, TADPUNetBackbone]:
@@ -70,45 +66,3 @@ def _check_part(part: nn.Module, backbone: TADPUNetBackbone) -> None:
             f'strides {[backbone.strides[i] for i in index]} ({backbone.describe_channels()}). '
             f'Set in_channels={given}.'
         )
-
-
-def describe_prompts(model: nn.Module) -> list[dict]:
-    """Return the descriptions of a model's prompts, for a checkpoint's meta."""
-    return [backbone.prompt.describe() for backbone in find_backbones(model).values()]
-
-
-def check_prompt(model: nn.Module, trained_with: list[dict] | None) -> None:
-    """Compare a model's prompt type with the one a checkpoint was trained with.
-
-    Args:
-        model (nn.Module): The model.
-        trained_with (list[dict], optional): Entry :data:`META_KEY` in the checkpoint's meta. None
-            means that the checkpoint was saved without ``CaptionPromptHook``, and passes.
-
-    Raises:
-        ValueError: If they differ.
-    """
-    current = describe_prompts(model)
-    if trained_with is None or trained_with == current:
-        return
-    differences = [
-        f'{key} is {_brief(was.get(key), now.get(key))} in the checkpoint and '
-        f'{_brief(now.get(key), was.get(key))} in this config'
-        for was, now in zip(trained_with, current)
-        for key in dict.fromkeys([*was, *now])
-        if was.get(key) != now.get(key)
-    ] or [f'there are {len(trained_with)} prompts in the checkpoint and {len(current)} here']
-    raise ValueError(
-        f'the checkpoint was trained with another prompt: {"; ".join(differences)}. Use the '
-        'config it was trained with, or, to change the prompt on purpose, set '
-        "`custom_hooks=[dict(type='mmtadp.CaptionPromptHook', check_checkpoint=False)]`."
-    )
-
-
-def _brief(value: Any, other: Any) -> str:
-    """Return a value for a message; of two lists, where they begin to differ."""
-    if not isinstance(value, list) or not isinstance(other, list):
-        return repr(value)
-    index = next((i for i, (a, b) in enumerate(zip(value, other)) if a != b), None)
-    example = '' if index is None else f', at {index} {value[index]!r},'
-    return f'a list of {len(value)}{example}'

@@ -7,14 +7,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
 from mmtadp.models.diffusion import TextEncoder
 from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file
 from mmtadp.utils.errors import RunError
-from mmtadp.utils.learned_tokens import LearnedToken, add_learned_tokens
+from mmtadp.utils.learned_tokens import LearnedToken, add_learned_tokens, embed_tokens
 
 from .concept import Concept
 from .settings import PersonalizationSettings
@@ -172,11 +171,7 @@ class LearnedRows(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Embed ids: (N, T) -> (N, T, D)."""
-        number = ids - self.first
-        is_learned = (number >= 0) & (number < len(self.learned))
-        known = F.embedding(ids.masked_fill(is_learned, 0), self.table)
-        learned = F.embedding(number.clamp(0, len(self.learned) - 1), self.learned)
-        return torch.where(is_learned.unsqueeze(-1), learned, known)
+        return embed_tokens(ids, self.table, self.learned, self.first)
 
 
 def _ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:

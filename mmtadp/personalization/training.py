@@ -1,5 +1,6 @@
 """The training loop: one for textual inversion and DreamBooth."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,11 +74,17 @@ def personalize(method: type[Concept], settings: PersonalizationSettings) -> Run
     Raises:
         RunError: If arguments, images and files are inconsistent, or the training diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
+        OSError: If the results cannot be written.
     """
     accelerator = make_accelerator(settings)
     concept = method(settings, accelerator)
-    folder = RunFolder(settings.out, concept.identity(), settings.overwrite)
-    return _Trainer(concept, settings, accelerator, folder).train()
+    folder = RunFolder(
+        settings.out, concept.identity(), settings.overwrite, accelerator.is_main_process
+    )
+    with ExitStack() as stack:
+        with accelerator.main_process_first():
+            stack.enter_context(folder)
+        return _Trainer(concept, settings, accelerator, folder).train()
 
 
 class _Trainer:
@@ -109,18 +116,18 @@ class _Trainer:
         return RunSummary(path, first, max(first, settings.steps), self.concept.usage(path))
 
     def _resume(self) -> int:
-        state = self.folder.load()
+        state = self.folder.load(('weights', 'optimizer', 'scaler'))
         if self.accelerator.is_main_process:
             self.folder.start(0 if state is None else state['step'])
         self.accelerator.wait_for_everyone()
         if state is None:
             return 0
-        with torch.no_grad():
+        with self.folder.restoring(), torch.no_grad():
             for weight, saved in zip(self.concept.parameters(), state['weights'], strict=True):
                 weight.copy_(saved)
-        self.optimizer.load_state_dict(state['optimizer'])
-        if state['scaler'] is not None and self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(state['scaler'])
+            self.optimizer.load_state_dict(state['optimizer'])
+            if state['scaler'] is not None and self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(state['scaler'])
         return state['step']
 
     def _save(self, step: int) -> None:

@@ -9,6 +9,9 @@ from mmengine.registry import DATASETS, DefaultScope
 
 from .errors import RunError
 
+# Arguments of a dataset that leave images out, or put reading them off.
+_SELECTIONS = ('filter_cfg', 'lazy_init')
+
 
 def config_images(
     config: Config, name: str, splits: Sequence[str] = ('train', 'val', 'test')
@@ -99,6 +102,37 @@ def dataset_class_names(config: Config) -> list[str]:
     )
 
 
+def leaf_configs(dataset: Any) -> Iterator[ConfigDict]:
+    """Yield the configs of the datasets that hold images themselves, inside of wrappers.
+
+    Args:
+        dataset (dict): Config of a dataset, or of a wrapper such as ``ConcatDataset``.
+    """
+    if isinstance(dataset, list | tuple):
+        for part in dataset:
+            yield from leaf_configs(part)
+    elif isinstance(dataset, Mapping):
+        inner = dataset.get('datasets', dataset.get('dataset'))
+        if inner is None:
+            yield dataset
+        else:
+            yield from leaf_configs(inner)
+
+
+def build_leaf(config: Config, dataset: Mapping, pipeline: Sequence = (), **changes: Any) -> Any:
+    """Build a dataset that is not a wrapper, with another pipeline and without filters.
+
+    Args:
+        config (Config): Of mmseg or mmdet; its default scope is used.
+        dataset (Mapping): One of :func:`leaf_configs`.
+        pipeline (Sequence): Configs of transforms. Defaults to none.
+        **changes: Arguments of the dataset, such as ``lazy_init=True``.
+    """
+    bare = {key: value for key, value in dataset.items() if key not in _SELECTIONS}
+    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmseg')):
+        return DATASETS.build(ConfigDict({**bare, 'pipeline': list(pipeline), **changes}))
+
+
 def image_root(dataset: Any, path: str) -> str:
     """Return the image folder of a dataset, or the image's own if the image is not in it.
 
@@ -145,7 +179,7 @@ def _bare(dataset: Any, kept: tuple[str, ...]) -> Any:
     if 'type' in bare:
         if 'pipeline' in bare:
             bare.pipeline = [step for step in bare.pipeline if _type_name(step).endswith(kept)]
-        for name in ('filter_cfg', 'lazy_init'):
+        for name in _SELECTIONS:
             bare.pop(name, None)
     return bare
 

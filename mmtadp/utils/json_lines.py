@@ -2,17 +2,16 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from mmtadp.utils.errors import RunError
-
-from .atomic_files import sync_folder
+from .atomic_files import DamagedFileError, check_entries, sync_folder
 from .folder_lock import lock_file
 
 
-class DamagedLineError(RunError):
-    """A line before the last one of a log is not JSON."""
+class DamagedLineError(DamagedFileError):
+    """A line of a log, other than a torn last one, is not what was appended."""
 
 
 class JsonLines:
@@ -55,23 +54,33 @@ class JsonLines:
         if is_new and self.sync:
             sync_folder(self.path.parent)
 
-    def read(self) -> list[Any]:
+    def read(
+        self, entries: Mapping[str, type] | None = None, advice: str = 'Remove the line.'
+    ) -> list[Any]:
         """Return the values of all whole lines; none if there is no file.
 
+        Args:
+            entries (Mapping[str, type], optional): Each value must be an object with these
+                entries; see :func:`.atomic_files.read_json`. Defaults to any values.
+            advice (str): The way out if a line is damaged, a sentence.
+
         Raises:
-            DamagedLineError: If a whole line is not JSON.
+            DamagedLineError: If a whole line is not JSON, or lacks an entry.
         """
         if not self.path.exists():
             return []
         content = self.path.read_bytes()
         values = []
         for number, line in enumerate(content[: _whole_lines(content)].splitlines(), 1):
+            where = f'{self.path}, line {number}'
             try:
                 values.append(json.loads(line))
-            except ValueError as error:
-                raise DamagedLineError(
-                    f'{self.path}, line {number}: damaged ({error}). Remove the line.'
-                ) from error
+                if entries is not None:
+                    check_entries(values[-1], entries, where, advice)
+            except DamagedFileError as error:
+                raise DamagedLineError(str(error)) from error
+            except (ValueError, RecursionError) as error:
+                raise DamagedLineError(f'{where}: damaged ({error}). {advice}') from error
         return values
 
 

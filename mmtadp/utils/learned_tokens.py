@@ -6,6 +6,7 @@ Pipeline transforms read a token's name, the text encoder its vectors.
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mmtadp.utils.errors import RunError
 
@@ -53,6 +55,53 @@ class LearnedToken:
     name: str
     vectors: Tensor
     path: Path
+
+    def describe(self) -> dict[str, str | int]:
+        """Return its name, its number of vectors, and a digest of their values."""
+        digest = hashlib.sha256(self.vectors.cpu().numpy().tobytes()).hexdigest()
+        return dict(name=self.name, vectors=len(self.vectors), digest=digest[:16])
+
+
+class TokenTable(nn.Module):
+    """Embed token ids by the tokenizer's own rows, and by learned rows that follow them.
+
+    A state dict holds the tokenizer's own rows only. The learned ones always come from their
+    files, so a checkpoint can be loaded with more, fewer or other learned tokens.
+
+    Args:
+        weight (nn.Parameter): The tokenizer's own rows, (V, D).
+        learned (Tensor): The learned rows, (n, D).
+        first (int): Id of the first learned row. Ids of the others follow it.
+    """
+
+    def __init__(self, weight: nn.Parameter, learned: Tensor, first: int) -> None:
+        super().__init__()
+        self.weight = weight
+        self.register_buffer('learned', learned, persistent=False)
+        self.first = first
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Embed ids: (N, T) -> (N, T, D)."""
+        return embed_tokens(ids, self.weight, self.learned, self.first)
+
+
+def embed_tokens(ids: Tensor, own: Tensor, learned: Tensor, first: int) -> Tensor:
+    """Return embeddings from two tables.
+
+    Args:
+        ids (Tensor): Token ids, (N, T).
+        own (Tensor): Rows of the tokenizer's own tokens, (V, D).
+        learned (Tensor): Rows of learned tokens, (n, D).
+        first (int): Id of the first learned row.
+
+    Returns:
+        Tensor: (N, T, D).
+    """
+    number = ids - first
+    is_learned = (number >= 0) & (number < len(learned))
+    known = F.embedding(ids.masked_fill(is_learned, 0), own)
+    rows = F.embedding(number.clamp(0, len(learned) - 1), learned)
+    return torch.where(is_learned.unsqueeze(-1), rows, known)
 
 
 def read_learned_token(path: str | PathLike) -> LearnedToken:
@@ -157,9 +206,9 @@ def add_learned_tokens(
         tokens (Sequence[LearnedToken]): The tokens to add.
 
     Returns:
-        tuple: A text model with its own embedding table, which has the same rows for known tokens,
-        and whose other weights are shared with the given model; a tokenizer; and for each token
-        the ids that its own id stands for. Without tokens, the arguments.
+        tuple: A text model whose embedding table is a :class:`TokenTable` and whose weights are
+        shared with the given model; a tokenizer; and for each token the ids that its own id stands
+        for. Without tokens, the arguments.
 
     Raises:
         ValueError: If a token's width is not that of the text model, or the tokenizer knows it.
@@ -179,7 +228,7 @@ def add_learned_tokens(
                 'it normalises the caption first, or because another learned token is part '
                 'of the name. Rename the token in its file.'
             )
-    model = _with_rows(text_model, ids, torch.cat([token.vectors for token in tokens]))
+    model = _with_rows(text_model, ids[0], torch.cat([token.vectors for token in tokens]))
     remaining = iter(ids)
     expansions = ([next(remaining) for _ in token.vectors] for token in tokens)
     return model, tokenizer, {expansion[0]: expansion for expansion in expansions}
@@ -211,14 +260,11 @@ def _check(token: LearnedToken, width: int, tokenizer: CLIPTokenizer) -> None:
             )
 
 
-def _with_rows(text_model: CLIPTextModel, ids: list[int], vectors: torch.Tensor) -> CLIPTextModel:
+def _with_rows(text_model: CLIPTextModel, first: int, vectors: Tensor) -> CLIPTextModel:
     # A copy of the modules, not of the weights.
     shared = {id(tensor): tensor for tensor in (*text_model.parameters(), *text_model.buffers())}
     model = copy.deepcopy(text_model, memo=shared)
-    old = text_model.embeddings.token_embedding.weight.detach()
-    table = old.new_zeros(max(len(old), max(ids) + 1), old.shape[1])
-    table[: len(old)] = old
-    table[ids] = vectors.to(table)
-    model.embeddings.token_embedding = nn.Embedding.from_pretrained(table)
-    model.config.vocab_size = len(table)
+    own = text_model.embeddings.token_embedding.weight
+    # A new token's id is the next one, which a padded table has a row for already.
+    model.embeddings.token_embedding = TokenTable(own, vectors.to(own), first)
     return model

@@ -7,6 +7,10 @@ import warnings
 import mmengine.logging
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from .empty_datasets import dataset_of, explain_empty
+from .errors import RunError
 
 # Beginnings of warnings that mmseg, mmdet and torch give for mmtadp's own configs, and that need
 # no action of the user.
@@ -44,7 +48,10 @@ def show_on_console(record: logging.LogRecord) -> bool:
 
 
 class QuietRunner(Runner):
-    """mmengine's runner, with the config and the list of hooks in the log file only."""
+    """mmengine's runner, with the config and the list of hooks in the log file only.
+
+    A dataset without an image is an error that names its folder and what is there.
+    """
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
         """Build mmengine's logger and filter what its console handler shows."""
@@ -53,3 +60,18 @@ class QuietRunner(Runner):
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(show_on_console)
         return logger
+
+    def build_dataloader(self, dataloader, *args, **kwargs) -> DataLoader:
+        """Build a dataloader as mmengine does.
+
+        Raises:
+            RunError: If its dataset has no image.
+        """
+        try:
+            return Runner.build_dataloader(dataloader, *args, **kwargs)
+        # Upstream's error is NumPy's "need at least one array to concatenate".
+        except (ValueError, AssertionError, OSError, KeyError) as error:
+            reason = explain_empty(self.cfg, dataset_of(dataloader))
+            if reason is None:
+                raise
+            raise RunError(reason) from error

@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -23,7 +22,6 @@ def readable_errors() -> Iterator[None]:
     - What a worker process reports as an error that a user can fix, without its traceback.
     - A type that is not registered, or an argument that it does not have, in the config. Errors
       inside a module that a config names keep their traceback.
-    - Too little memory.
 
     Raises:
         RunError: See above. All other errors pass.
@@ -39,12 +37,6 @@ def readable_errors() -> Iterator[None]:
         if traceback.extract_tb(error.__traceback__)[-1].name != 'build_from_cfg':
             raise
         raise RunError(f'the config cannot be built: {error.args[0]}') from error
-    except torch.OutOfMemoryError as error:
-        raise RunError(
-            f'the GPU has too little memory ({str(error).splitlines()[0]}) Use gradient '
-            'checkpointing (model.backbone.with_cp=True), --amp, or a smaller '
-            'train_dataloader.batch_size; docs/faq.md has more.'
-        ) from error
 
 
 def _of_worker(message: str) -> str | None:
@@ -126,8 +118,8 @@ def check_datasets(runner: Runner, *loops: str) -> None:
             )
         if len(loader) == 0:
             raise RunError(
-                f'{part}: {type(dataset).__name__} has {len(dataset)} images, fewer than one batch '
+                f'{part}: {type(dataset).__name__} has {len(dataset)} images, less than one batch '
                 f'(batch_size={loader.batch_size or loader.batch_sampler.batch_size} in each '
-                'process), and drop_last=True leaves out what is less than a batch. Set a smaller '
+                'process), and drop_last=True leaves out the rest. Set a smaller '
                 'batch_size, or drop_last=False.'
             )

@@ -28,7 +28,7 @@ def test_what_is_appended_is_read(journal):
     again = Journal(journal.folder)
     assert again.settings() == dict(settings=dict(model='m'))
     assert again.read() == BATCHES
-    progress = Progress.join(again.read())
+    progress = Progress.read(again)
     assert progress.captions == {'a': 'a dog', 'b': 'eine Straße', 'c': 'a cat'}
     assert progress.skipped == {'d': 'broken', 'e': 'the caption is empty'}
     assert len(progress) == 5 and 'e' in progress and 'f' not in progress

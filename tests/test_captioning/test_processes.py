@@ -89,10 +89,10 @@ def test_continued_by_another_number_of_processes(task, whole, monkeypatch):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
     monkeypatch.undo()
-    done = len(Progress.join(Journal(folder).read()))
+    done = len(Progress.read(Journal(folder)))
     assert 2 <= done < 11
     interrupt(task, monkeypatch, batches=1)  # one process
-    assert len(Progress.join(Journal(folder).read())) == done + 1
+    assert len(Progress.read(Journal(folder))) == done + 1
     assert run_several(task, 3) == [0, 0, 0]
     assert Path(task.out).read_bytes() == whole
 
@@ -114,9 +114,9 @@ def test_a_journal_that_not_all_share(task, monkeypatch):
     folder = ResultFiles(task.out).journal
     read = Journal.read
 
-    def read_without_the_second(self):
+    def read_without_the_second(self, entries):
         (folder / '1.jsonl').unlink(missing_ok=True)
-        return read(self)
+        return read(self, entries)
 
     monkeypatch.setattr(Journal, 'read', read_without_the_second)
     assert run_several(task, 2) == [2, 0]

@@ -82,7 +82,7 @@ def test_killed_again_and_again(task, whole, tmp_path, workers):
         kills.append(process.exitcode)
         assert not Path(task.out).exists()
         # At most one batch was begun and is lost, per kill.
-        done = len(Progress.join(Journal(journal.parent).read()))
+        done = len(Progress.read(Journal(journal.parent)))
         assert batches <= done
         assert log.read_text().count('\n') - done <= len(kills)
     assert kills == [-signal.SIGKILL] * 4

@@ -41,7 +41,7 @@ def test_one_key_for_two_images(policy, paths):
 
 def test_same_path_below_two_roots():
     twice = [ImageFile('/train/a.png', '/train'), ImageFile('/val/a.png', '/val')]
-    with pytest.raises(RunError, match='/train/a.png and /val/a.png .* with --root'):
+    with pytest.raises(RunError, match="'/train/a.png' and '/val/a.png' .* with --root"):
         assign_keys(twice, 'relpath')
 
 

@@ -1,6 +1,7 @@
 """Necks and heads that take other channels than the backbone returns are refused at build time."""
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
 
@@ -68,9 +69,12 @@ class TestBuildTime:
         with pytest.raises(ValueError, match=NUMBERS):
             build_runner(config, skip_pretrained=skip_pretrained)
 
-    @pytest.mark.parametrize('checkpoint', [None, 'missing.pth'])
+    @pytest.mark.parametrize('checkpoint', [None, 'other.pth'])
     def test_init_model(self, tiny_pipeline, tiny_images, tmp_path, checkpoint):
         config = tiny_config(tiny_pipeline, tiny_images, tmp_path, model__neck__in_channels=WRONG)
+        if checkpoint is not None:
+            checkpoint = tmp_path / checkpoint
+            torch.save(dict(state_dict={'neck.weight': torch.zeros(1)}), checkpoint)
         with pytest.raises(ValueError, match=NUMBERS):
             init_model(config, checkpoint)
 

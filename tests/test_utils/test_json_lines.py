@@ -74,3 +74,10 @@ def test_several_processes(tmp_path):
         process.join(timeout=60)
     values = JsonLines(path).read()
     assert sorted(values) == [[name, number] for name in range(4) for number in range(100)]
+
+
+@pytest.mark.parametrize('line', ['[1]', '{"b": 1}', '{"a": "x"}', '[' * 100_000])
+def test_a_line_without_an_entry(tmp_path, line):
+    (tmp_path / 'log.jsonl').write_text('{"a": 0.5}\n{"a": 1}\n' + line + '\n')
+    with pytest.raises(DamagedLineError, match=r'log\.jsonl, line 3.* damaged.* Delete it\.'):
+        JsonLines(tmp_path / 'log.jsonl').read({'a': float}, 'Delete it.')

@@ -9,9 +9,16 @@ with the same random weights; compare their ratio, not their times.
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, device, positive  # noqa: E402
+from _models import build_model  # noqa: E402
 
 if TYPE_CHECKING:
     from mmtadp.models import TADPUNetBackbone
@@ -19,18 +26,18 @@ if TYPE_CHECKING:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description="Time a backbone's U-Net.")
+    parser = Parser(description="Time a backbone's U-Net.")
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--size',
         nargs=2,
-        type=int,
+        type=positive,
         default=(512, 512),
         metavar=('H', 'W'),
         help='size of the image',
     )
-    parser.add_argument('--repeats', type=int, default=3, help='timed rounds (default: 3)')
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--repeats', type=positive, default=3, help='timed rounds (default: 3)')
+    parser.add_argument('--device', type=device, default='cpu')
     return parser
 
 
@@ -58,25 +65,18 @@ def seconds(forward: Callable[[], object], device: str) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Time what the command line asks for."""
-    parser = make_parser()
-    args = parser.parse_args()
-    # After the arguments, since these imports take seconds.
+def benchmark(args: argparse.Namespace) -> None:
+    """Time what the command line asks for, and print it.
+
+    Raises:
+        RunError: If the config cannot be read, or its model not be built.
+    """
     import torch
-    from mmengine.registry import MODELS, init_default_scope
 
-    import mmtadp  # noqa: F401  (registers the backbone)
     from mmtadp.utils.config_files import read_config
-    from mmtadp.utils.errors import RunError
 
-    try:
-        config = read_config(args.config)
-    except RunError as error:
-        parser.error(str(error))
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    config.model.backbone.pretrained = None
-    backbone = MODELS.build(config.model.backbone).to(args.device).eval()
+    config = read_config(args.config, required=['model.backbone'])
+    backbone = build_model(config, args.config, args.device).backbone.eval()
     height, width = (side // backbone.strides[0] for side in args.size)
     unet, prompt = backbone.unet, backbone.prompt
     latents = torch.randn(1, unet.config.in_channels, height, width, device=args.device)
@@ -107,5 +107,14 @@ def main() -> None:
     print(f'  ratio {ratio:.2f}')
 
 
+def main() -> int:
+    """Time the config of the command line, and return the exit code."""
+    args = make_parser().parse_args()
+    # After the arguments, since this import takes seconds.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: benchmark(args))
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -7,9 +7,16 @@ Neither needs pretrained weights. The second runs one forward pass with random w
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, device, positive  # noqa: E402
+from _models import build_model  # noqa: E402
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,18 +26,18 @@ if TYPE_CHECKING:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Print the parts of a config's model: parameters, FLOPs, tokens, channels."
     )
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--forward',
         nargs=2,
-        type=int,
+        type=positive,
         metavar=('HEIGHT', 'WIDTH'),
         help='run one forward pass of the backbone on one image of this size, with random weights',
     )
-    parser.add_argument('--device', default='cpu', help='device of the forward pass')
+    parser.add_argument('--device', type=device, default='cpu', help='device of the forward pass')
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE', help='settings that override the config'
     )
@@ -115,11 +122,9 @@ def print_backbone(backbone: 'TADPUNetBackbone') -> None:
 
 def run_forward(backbone: 'TADPUNetBackbone', height: int, width: int, device: str) -> None:
     """Time one forward pass without gradient, and print the shapes of the maps."""
-    import resource
-
     import torch
 
-    backbone = backbone.to(device).eval()
+    backbone.eval()
     image = torch.zeros(1, 3, height, width, device=device)
     metainfo = dict(caption='a photo of a cat', category_id=0)
     backbone.set_prompts([metainfo])
@@ -130,54 +135,58 @@ def run_forward(backbone: 'TADPUNetBackbone', height: int, width: int, device: s
     if cuda:
         torch.cuda.synchronize(device)
     seconds = time.perf_counter() - start
-    if cuda:
-        memory = torch.cuda.max_memory_allocated(device) / 2**30
-    else:
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    memory = torch.cuda.max_memory_allocated(device) / 2**30 if cuda else _peak_memory()
     print(f'\none forward pass of 1 x 3 x {height} x {width} on {device}, float32, text included:')
-    print(f'  {seconds:.1f} s, {memory:.1f} GiB at the peak')
+    print(f'  {seconds:.1f} s' + (f', {memory:.1f} GiB at the peak' if memory else ''))
     for stride, feature in zip(backbone.strides, features):
         print(f'  stride {stride:2d}: {tuple(feature.shape)}')
 
 
-def main() -> None:
-    """Print what the command line asks for."""
-    parser = make_parser()
-    args = parser.parse_args()
-    # After the arguments, since these imports take seconds.
-    import torch
-    from mmengine.registry import MODELS, init_default_scope
-
-    from mmtadp.models import find_backbones, no_pretrained_weights
-    from mmtadp.models.checks import check_channels
-    from mmtadp.utils.config_files import read_config
-    from mmtadp.utils.errors import RunError
-
+def _peak_memory() -> float | None:
+    """Return the most memory that this process has had, in GiB; None on Windows."""
     try:
-        config = read_config(args.config, args.cfg_options)
-    except RunError as error:
-        parser.error(str(error))
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    # On the meta device tensors have shapes only, so no memory and no weights are needed.
-    with torch.device('meta'), no_pretrained_weights():
-        model = MODELS.build(config.model)
-    check_channels(model)
+        import resource
+    except ImportError:
+        return None
+    # Of macOS in bytes, of Linux in KiB.
+    unit = 2**30 if sys.platform == 'darwin' else 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def describe(args: argparse.Namespace) -> None:
+    """Print what the command line asks for.
+
+    Raises:
+        RunError: If the config cannot be read, or its model not be built.
+    """
+    from mmtadp.utils.config_files import read_config
+
+    config = read_config(args.config, args.cfg_options, required=['model.backbone'])
+    model = build_model(config, args.config)
     rows = count_parameters(model)
     print(f'{"part":24s}{"parameters":>14s}{"trained":>14s}')
     for name, total, trained in rows:
         print(f'{name:24s}{total:14,d}{trained:14,d}')
     total, trained = (sum(row[column] for row in rows) for column in (1, 2))
     print(f'{"all":24s}{total:14,d}{trained:14,d}')
-    for backbone in find_backbones(model).values():
-        print_backbone(backbone)
+    print_backbone(model.backbone)
     flops = count_flops(model, 512, 512)
     print('\nGFLOPs of one image of 512 x 512, without text encoder and RoI head:')
     for name, number in [*flops, ('all', sum(number for _, number in flops))]:
         print(f'{name:24s}{number / 1e9:14,.1f}')
     if args.forward:
-        config.model.backbone.pretrained = None
-        run_forward(MODELS.build(config.model.backbone), *args.forward, args.device)
+        backbone = build_model(config, args.config, args.device).backbone
+        run_forward(backbone, *args.forward, args.device)
+
+
+def main() -> int:
+    """Describe the config of the command line, and return the exit code."""
+    args = make_parser().parse_args()
+    # After the arguments, since this import takes seconds.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: describe(args))
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -12,9 +12,15 @@ kernels may need other scratch space than a CPU's.
 
 import argparse
 import gc
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, device, positive  # noqa: E402
+from _models import build_model  # noqa: E402
 
 if TYPE_CHECKING:
     import torch
@@ -26,13 +32,13 @@ GIB = 2**30
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        description='Measure the memory of one training iteration of a config.'
-    )
+    parser = Parser(description='Measure the memory of one training iteration of a config.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('--batch-size', type=int, help="number of images (default: the config's)")
-    parser.add_argument('--size', nargs=2, type=int, default=(512, 512), metavar=('H', 'W'))
-    parser.add_argument('--device', default='cpu', help='cpu or cuda')
+    parser.add_argument(
+        '--batch-size', type=positive, help="number of images (default: the config's)"
+    )
+    parser.add_argument('--size', nargs=2, type=positive, default=(512, 512), metavar=('H', 'W'))
+    parser.add_argument('--device', type=device, default='cpu', help='cpu or cuda')
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE', help='settings that override the config'
     )
@@ -159,47 +165,41 @@ def on_cuda(
     return [('an iteration, optimizer included', torch.cuda.max_memory_allocated())]
 
 
-def main() -> None:
-    """Measure what the command line asks for."""
-    parser = make_parser()
-    args = parser.parse_args()
-    # After the arguments, since these imports take seconds.
+def measure(args: argparse.Namespace) -> None:
+    """Measure what the command line asks for, and print it.
+
+    Raises:
+        RunError: If the config cannot be read, its model not be built, or a CPU not be measured.
+    """
     import torch
     from mmengine.model.utils import revert_sync_batchnorm
-    from mmengine.registry import MODELS, init_default_scope
 
     from mmtadp.engine.hooks import install_prompt_hooks
-    from mmtadp.models import find_backbones
     from mmtadp.utils.config_files import read_config
     from mmtadp.utils.errors import RunError
 
-    try:
-        config = read_config(args.config, args.cfg_options)
-    except RunError as error:
-        parser.error(str(error))
+    parts = ['model.backbone', 'optim_wrapper.type', 'train_dataloader.batch_size']
+    config = read_config(args.config, args.cfg_options, required=parts)
     if args.device == 'cpu' and not Path('/proc/self/clear_refs').exists():
-        raise SystemExit(
-            'Measuring on a CPU reads /proc, which only Linux has: use --device cuda.'
-        )
-    scope = config.get('default_scope', 'mmseg')
-    init_default_scope(scope)
-    config.model.backbone.pretrained = None
+        raise RunError('measuring on a CPU reads /proc, which only Linux has: use --device cuda.')
     torch.manual_seed(0)
-    model = revert_sync_batchnorm(MODELS.build(config.model)).to(args.device).train()
+    model = build_model(config, args.config, 'cpu')
+    model = revert_sync_batchnorm(model).to(args.device).train()
     install_prompt_hooks(model)
     batch_size = args.batch_size or config.train_dataloader.batch_size
-    batch = random_batch(scope, batch_size, *args.size)
+    batch = random_batch(config.get('default_scope', 'mmseg'), batch_size, *args.size)
     mixed = config.optim_wrapper.type == 'AmpOptimWrapper'
     # AmpOptimWrapper's own default is float16.
     name = config.optim_wrapper.get('dtype', 'float16') if mixed else 'float32'
-    precision = getattr(torch, name)
+    precision = getattr(torch, name, None)
+    if not isinstance(precision, torch.dtype):
+        raise RunError(f'optim_wrapper.dtype is {name!r}; expected float16 or bfloat16.')
     if args.device == 'cpu':
         accumulated = config.optim_wrapper.get('accumulative_counts', 1) > 1
         rows = on_cpu(model, batch, precision, accumulated)
     else:
         rows = on_cuda(model, batch, precision, config)
-    (backbone, *_) = find_backbones(model).values()
-    checkpointing = backbone.unet.is_gradient_checkpointing
+    checkpointing = model.backbone.unet.is_gradient_checkpointing
     print(
         f'{args.config}: {batch_size} x {args.size[0]} x {args.size[1]}, {name}, gradient '
         f'checkpointing {"on" if checkpointing else "off"}, {args.device}, '
@@ -209,5 +209,14 @@ def main() -> None:
         print(f'  {what:44s}{size / GIB:7.2f} GiB')
 
 
+def main() -> int:
+    """Measure the config of the command line, and return the exit code."""
+    args = make_parser().parse_args()
+    # After the arguments, since this import takes seconds.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: measure(args))
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -5,12 +5,17 @@ python tools/analysis_tools/visualize_attention.py CONFIG IMAGE --caption 'a dog
 
 import argparse
 import re
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, device, existing_file, new_file, positive  # noqa: E402
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,8 +38,13 @@ def draw_attention(
         caption (str): The caption.
         maps (dict[str, np.ndarray]): From :func:`mmtadp.apis.attention.attention_of_words`.
         out_file (Path): PNG to write.
+
+    Raises:
+        ValueError: If its suffix is not one of a picture.
     """
     import matplotlib.pyplot as plt
+
+    from mmtadp.utils.atomic_files import write_file
 
     rgb = image[..., ::-1]
     grey = rgb.mean(axis=-1) / 255
@@ -78,9 +88,10 @@ def draw_attention(
         )
     note = 'Attention probability of each word, mean over layers. Each panel has its own scale.'
     figure.text(0.01, 0.1 / height, note, fontsize=8, color='0.3')
-    out_file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out_file)
-    plt.close(figure)
+    try:
+        write_file(out_file, figure.savefig)
+    finally:
+        plt.close(figure)
 
 
 def default_words(model: 'nn.Module', caption: str) -> list[str]:
@@ -94,45 +105,64 @@ def default_words(model: 'nn.Module', caption: str) -> list[str]:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Draw cross-attention maps of words.')
+    parser = Parser(description='Draw cross-attention maps of words.')
     parser.add_argument('config', help='config file, of mmseg or mmdet')
-    parser.add_argument('image', help='image file')
+    parser.add_argument('image', type=existing_file, help='image file')
     parser.add_argument('--caption', required=True, help='caption of the image')
     parser.add_argument(
         '--words', nargs='+', help='words of the caption (default: class names in it)'
     )
     parser.add_argument('--checkpoint', help='checkpoint (default: the pretrained U-Net)')
-    parser.add_argument('--short-side', type=int, help='resize the image to this many pixels')
-    parser.add_argument('--out', default='attention.png', help='PNG to write')
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--short-side', type=positive, help='resize the image to this many pixels')
+    parser.add_argument('--out', type=new_file, default='attention.png', help='PNG to write')
+    parser.add_argument('--device', type=device, default='cpu')
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Draw what the command line asks for."""
-    parser = make_parser()
-    args = parser.parse_args(arguments)
-    # After the arguments, since these imports take seconds.
+def visualize(args: argparse.Namespace) -> None:
+    """Draw what the command line asks for.
+
+    Raises:
+        RunError: If config, checkpoint, image, caption or words do not fit together.
+    """
     import cv2
     import mmcv
 
     from mmtadp.apis import init_model
     from mmtadp.apis.attention import attention_of_words
+    from mmtadp.utils import launch
+    from mmtadp.utils.config_files import read_config
+    from mmtadp.utils.errors import RunError
 
-    image = cv2.imread(args.image)
+    config = read_config(args.config, required=['model.backbone'])
+    if args.checkpoint:
+        launch.check_checkpoint(args.checkpoint)
+    try:
+        image = cv2.imread(args.image)
+    except cv2.error:  # more pixels than OpenCV reads
+        image = None
     if image is None:
-        parser.error(f'{args.image} is not an image that can be read')
+        raise RunError(f'{args.image} is not an image that can be read.')
     if args.short_side:
         image = mmcv.imrescale(image, (args.short_side, 10**6))
-    model = init_model(args.config, args.checkpoint, args.device)
-    words = args.words or default_words(model, args.caption)
     try:
+        model = init_model(config, args.checkpoint, args.device)
+        words = args.words or default_words(model, args.caption)
         maps = attention_of_words(model, image, args.caption, words)
+        draw_attention(image, args.caption, maps, Path(args.out))
     except ValueError as error:
-        parser.error(str(error))
-    draw_attention(image, args.caption, maps, Path(args.out))
+        raise RunError(str(error)) from error
     print(f'Wrote {args.out}: {", ".join(maps)}')
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw as the command line asks, and return the exit code."""
+    args = make_parser().parse_args(arguments)
+    # After the arguments, since this import takes seconds.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: visualize(args))
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -8,8 +8,13 @@ Numbers that the paper's authors report are in other columns than those that thi
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import Any
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, existing_file  # noqa: E402
 
 README = Path(__file__).resolve().parents[2] / 'configs' / 'tadp' / 'README.md'
 TABLE = re.compile(r'(<!-- zoo: (\S+) -->\n).*?(<!-- /zoo -->)', re.DOTALL)
@@ -18,11 +23,9 @@ NOTHING = '—'
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        description='Write the tables of a README from the metafiles next to it.'
-    )
+    parser = Parser(description='Write the tables of a README from the metafiles next to it.')
     parser.add_argument(
-        'readme', nargs='?', type=Path, default=README, help='file (default: %(default)s)'
+        'readme', nargs='?', type=existing_file, default=README, help='file (default: %(default)s)'
     )
     return parser
 
@@ -85,14 +88,36 @@ def _results(model: dict[str, Any]) -> dict[tuple[str, bool], float]:
     return found
 
 
-def main() -> None:
-    """Write the tables."""
-    readme = make_parser().parse_args().readme
-    text = fill(readme)
-    changed = text != readme.read_text(encoding='utf-8')
-    readme.write_text(text, encoding='utf-8')
-    print(f'{readme}: {"tables written" if changed else "tables are up to date"}')
+def write_tables(readme: Path) -> None:
+    """Write the tables of a README, and print whether they have changed.
+
+    Raises:
+        RunError: If a metafile is not YAML, or lacks an entry.
+    """
+    import yaml
+
+    from mmtadp.utils.atomic_files import write_text
+    from mmtadp.utils.errors import RunError
+
+    before = readme.read_text(encoding='utf-8')
+    try:
+        text = fill(readme)
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise RunError(
+            f'a metafile that {readme} names is not one: {type(error).__name__}: {error}'
+        ) from error
+    if text != before:
+        write_text(readme, text)
+    print(f'{readme}: {"tables written" if text != before else "tables are up to date"}')
+
+
+def main() -> int:
+    """Write the tables, and return the exit code."""
+    args = make_parser().parse_args()
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: write_tables(Path(args.readme)))
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -95,12 +95,12 @@ def read_words(args: argparse.Namespace) -> tuple[list[str], list[str]]:
         OSError: If there is no such list.
     """
     from mmtadp.captioning.cleaning import Vocabulary
+    from mmtadp.utils.text_files import read_lines
 
     styles = [Vocabulary.load(style) for style in args.style]
     words = [*args.words, *(word for style in styles for word in style.words())]
     if args.words_file is not None:
-        lines = map(str.strip, args.words_file.read_text('utf-8').splitlines())
-        words += [line for line in lines if line and not line.startswith('#')]
+        words += [line for line in read_lines(args.words_file) if not line.startswith('#')]
     return words, [phrase for style in styles for phrase in style.keep]
 
 

@@ -87,6 +87,7 @@ def gather(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
     from mmtadp.models.prompts.base import check_class_names
     from mmtadp.utils.config_datasets import dataset_class_names
+    from mmtadp.utils.text_files import read_lines
 
     given = [args.config, args.class_names, args.class_file]
     if sum(item is not None for item in given) != 1:
@@ -113,11 +114,6 @@ def gather(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     return check_class_names(names), found
 
 
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file that are not empty."""
-    return [line for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
-
-
 def read_templates(args: argparse.Namespace) -> list[str]:
     """Return the templates.
 
@@ -125,6 +121,7 @@ def read_templates(args: argparse.Namespace) -> list[str]:
         ValueError: If one does not hold ``{}`` once.
     """
     from mmtadp.models.prompts.average_eos_cache import templates
+    from mmtadp.utils.text_files import read_lines
 
     sentences = templates() if args.templates is None else read_lines(args.templates)
     bad = [sentence for sentence in sentences if sentence.count('{}') != 1]

@@ -15,7 +15,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from _training_arguments import add_common_arguments, new_parser, run
+from _training_arguments import (
+    add_common_arguments,
+    new_parser,
+    positive,
+    positive_number,
+    run,
+)
 
 # Keys of mmtadp.personalization.TEMPLATES.
 TEMPLATES = ('style', 'painting', 'photo', 'object')
@@ -26,7 +32,13 @@ def _templates(text: str) -> str | tuple[str, ...]:
         return text
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f'{text!r} is neither {", ".join(TEMPLATES)} nor a file')
-    return tuple(line.strip() for line in Path(text).read_text().splitlines() if line.strip())
+    from mmtadp.utils.errors import RunError
+    from mmtadp.utils.text_files import read_lines
+
+    try:
+        return tuple(read_lines(text))
+    except RunError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -36,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--initializer', required=True, help='word whose embedding the token starts from'
     )
-    parser.add_argument('--num-vectors', type=int, help='vectors of the token (default: 1)')
+    parser.add_argument('--num-vectors', type=positive, help='vectors of the token (default: 1)')
     parser.add_argument(
         '--templates',
         type=_templates,
@@ -45,11 +57,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--steps',
-        type=int,
+        type=positive,
         help="optimiser steps: 3000 in the paper's Table S4 (default), 1000 in its Sec. D.1",
     )
     parser.add_argument(
-        '--learning-rate', type=float, help='constant (default: 5e-4, as in the paper)'
+        '--learning-rate', type=positive_number, help='constant (default: 5e-4, as in the paper)'
     )
     add_common_arguments(parser, accumulate=4, flip=0.5)
     return parser

@@ -1,6 +1,7 @@
 """Limit the tokens and the cost of requests to a language model."""
 
 from pathlib import Path
+from typing import Any
 
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.json_lines import JsonLines
@@ -27,7 +28,7 @@ class Budget:
         tokens_out (int): Tokens received so far, earlier runs included.
 
     Raises:
-        RunError: If there is a cap on cost without prices.
+        RunError: If there is a cap on cost without prices, or the file is damaged.
     """
 
     def __init__(
@@ -44,9 +45,14 @@ class Budget:
         self._max_cost = max_cost
         self._prices = prices or (0.0, 0.0)
         self.tokens_in = self.tokens_out = 0
-        for tokens_in, tokens_out in self._requests.read():
-            self.tokens_in += tokens_in
-            self.tokens_out += tokens_out
+        for number, request in enumerate(self._requests.read(), 1):
+            if not _are_counts(request):
+                raise RunError(
+                    f'{path}, line {number}: damaged: {request!r:.60} is not a pair of counts. '
+                    'Remove the line; its tokens are then not counted.'
+                )
+            self.tokens_in += request[0]
+            self.tokens_out += request[1]
 
     @property
     def cost(self) -> float:
@@ -88,6 +94,12 @@ class Budget:
         return (tokens_in * self._prices[0] + tokens_out * self._prices[1]) / 1e6
 
 
+def _are_counts(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return all(isinstance(count, int) and count >= 0 for count in value)
+
+
 def estimate_tokens(text: str) -> int:
     """Return the number of tokens of a text, estimated on the high side."""
-    return -(-len(text.encode()) // _CHARACTERS_PER_TOKEN)
+    return -(-len(text.encode(errors='replace')) // _CHARACTERS_PER_TOKEN)

@@ -130,8 +130,11 @@ def _read_message(answer: Any) -> Answer | None:
 
 
 def _read_usage(answer: Any) -> tuple[int, int] | None:
-    tokens = [getattr(answer.usage, f'{kind}_tokens', None) for kind in ('prompt', 'completion')]
-    return tuple(tokens) if all(isinstance(count, int) for count in tokens) else None
+    usage = getattr(answer, 'usage', None)
+    tokens = [getattr(usage, f'{kind}_tokens', None) for kind in ('prompt', 'completion')]
+    # A server that counts down would lift the caps.
+    is_count = all(isinstance(count, int) and count >= 0 for count in tokens)
+    return tuple(tokens) if is_count else None
 
 
 def _requested_pause(retry_after: str, pause: float) -> float:

@@ -54,11 +54,11 @@ def clean_with_model(
     try:
         budget = Budget(journal.folder / _REQUESTS, **caps)
         cleaner = make_cleaner(budget)
-        done = len(CleanedCaptions.join(journal.read()).captions)
+        done = len(CleanedCaptions.read(journal).captions)
         with tqdm(total=len(texts), initial=done, unit='caption', disable=None) as bar:
             for batch in cleaner.run(list(texts), journal):
                 bar.update(len(batch.captions))
-        result = CleanedCaptions.join(journal.read())
+        result = CleanedCaptions.read(journal)
     finally:
         journal.close()
     result.captions = {'': ''} | {text: result.captions[text] or if_empty for text in texts}

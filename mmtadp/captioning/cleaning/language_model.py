@@ -2,8 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mmtadp.captions.formats import has_half_surrogate
 
 from ..journal import Journal
 from .chat import Answer, ChatEndpoint
@@ -21,6 +25,7 @@ _TASK = (
 # Words that a model may add to complete a sentence, as GPT-3.5 did in the paper.
 _MAY_BE_ADDED = frozenset(['a', 'an', 'the', 'is', 'are', 'image', 'of'])
 _MARKS_PER_CAPTION = 16  # tokens of number, quotes and commas
+_MARK = re.compile(r'[^\w\s]')
 
 
 @dataclass
@@ -36,10 +41,14 @@ class CleanedCaptions:
     by_rules: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def join(cls, records: Iterable[dict]) -> 'CleanedCaptions':
-        """Return the captions that a journal's records add up to."""
+    def read(cls, journal: Journal) -> 'CleanedCaptions':
+        """Return the captions in a journal.
+
+        Raises:
+            RunError: If it is damaged.
+        """
         joined = cls()
-        for record in records:
+        for record in journal.read(dict(captions=dict, by_rules=dict)):
             joined.captions.update(record['captions'])
             joined.by_rules.update(record['by_rules'])
         return joined
@@ -76,7 +85,7 @@ class LanguageModelCleaner:
         Yields:
             CleanedCaptions: Batches.
         """
-        done = CleanedCaptions.join(journal.read()).captions
+        done = CleanedCaptions.read(journal).captions
         left = [caption for caption in captions if caption not in done]
         for start in range(0, len(left), self._batch_size):
             batch = self.clean(left[start : start + self._batch_size])
@@ -119,15 +128,17 @@ class LanguageModelCleaner:
     def _misfit(self, caption: str, cleaned: str, may_lack: bool) -> str | None:
         """Return the problem of an answer, or None."""
         before, after = _words(caption), _words(cleaned)
-        new = [word for word in after if word not in before and word not in _MAY_BE_ADDED]
-        if new:
-            return f'the answer has new words: {cleaned!r}'
+        new = Counter(after) - Counter(before)
+        if new.total() > len(_MAY_BE_ADDED) or not _MAY_BE_ADDED.issuperset(new):
+            return f'the answer has new words: {cleaned!r:.500}'
+        if Counter(_MARK.findall(cleaned)) - Counter(_MARK.findall(caption)) - Counter('.,'):
+            return f'the answer has new marks: {cleaned!r:.500}'
         kept = self._rules(caption)
         if not after and kept:
             return 'the answer is empty'
         missing = set(_words(kept)) - set(after) - _MAY_BE_ADDED
         if missing and not may_lack:
-            return f'the answer lacks {sorted(missing)}: {cleaned!r}'
+            return f'the answer lacks {sorted(missing)}: {cleaned!r:.500}'
         return None
 
 
@@ -139,20 +150,24 @@ def parse_answer(answer: Answer) -> dict[str, str] | None:
 
     Returns:
         dict[str, str] | None: By number, or None if the answer is cut off, is not a JSON object
-        of strings, or has a number twice.
+        of strings, has a number twice, or holds half a surrogate pair.
     """
     fenced = re.fullmatch(r'\s*```(?:json)?\s*(.*?)\s*```\s*', answer.text, re.DOTALL)
     text = fenced.group(1) if fenced else answer.text
     try:
         pairs = json.loads(text, object_pairs_hook=list)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not answer.complete or not isinstance(pairs, list):
         return None
-    if not all(isinstance(pair, tuple) and isinstance(pair[1], str) for pair in pairs):
+    if not all(isinstance(pair, tuple) and _is_text(pair[1]) for pair in pairs):
         return None
     numbered = dict(pairs)
     return numbered if len(numbered) == len(pairs) else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not has_half_surrogate(value)
 
 
 def _words(text: str) -> list[str]:

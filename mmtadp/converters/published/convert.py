@@ -16,15 +16,16 @@ from mmtadp.models import (
     FixedPrompt,
     no_pretrained_weights,
 )
-from mmtadp.models.checks import META_KEY, find_backbones
+from mmtadp.models.checkpoint_meta import META_KEY, describe_model
+from mmtadp.models.checks import find_backbones
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.models.diffusion.compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
+from mmtadp.models.diffusion.compvis_layout import UNKNOWN, leftover_reason
 from mmtadp.models.diffusion.state_dicts import check_shapes
 from mmtadp.registry import PROMPTS
-from mmtadp.utils.tensor_files import WeightsFile
+from mmtadp.utils.tensor_files import WeightsFile, check_finite
 
 from ..checkpoint_file import CheckpointError
-from ..stable_diffusion import SCHEDULE_BUFFERS
 from ..tensor_tracker import Report, TensorTracker
 from .layouts import Layout, find_layout
 from .overrides import model_overrides
@@ -97,9 +98,10 @@ def convert_published(
         state.update(layout.head(tracker, heads))
     _drop_the_rest(layout, tracker, backbone.prompt, backbone_only)
     report = tracker.close()
+    _leave_out_learned_rows(tracker, state, own, backbone.prompt)
     _check_shapes(tracker, state, own, f'{name}.' if backbone_only else '')
 
-    meta = {META_KEY: [backbone.prompt.describe()], 'converted_from': file.path.name}
+    meta = {META_KEY: describe_model(model), 'converted_from': file.path.name}
     if 'CLASSES' in file.meta:
         meta['dataset_meta'] = dict(
             classes=tuple(file.meta['CLASSES']), palette=file.meta.get('PALETTE')
@@ -114,7 +116,11 @@ def _build(config: Config) -> nn.Module:
     init_default_scope(config.get('default_scope', 'mmseg'))
     # On the meta device tensors have shapes only: no memory, no weights are read.
     with torch.device('meta'), no_pretrained_weights():
-        return MODELS.build(config.model)
+        model = MODELS.build(config.model)
+    # With its values, for the description of the model.
+    if 'data_preprocessor' in config.model:
+        model.data_preprocessor = MODELS.build(config.model.data_preprocessor)
+    return model
 
 
 def _check_prompt(layout: Layout, tracker: TensorTracker, prompt: nn.Module) -> None:
@@ -214,12 +220,39 @@ def _drop_the_rest(
         rules['text encoder, not used by this prompt'] = (layout.text,)
     for reason, prefixes in rules.items():
         tracker.drop(reason, lambda key, prefixes=prefixes: key.startswith(prefixes))
-    schedule = {f'{layout.root}sd_model.{name}' for name in SCHEDULE_BUFFERS}
-    tracker.drop('noise schedule', schedule.__contains__)
-    tracker.drop(
-        'positions, which transformers counts itself',
-        lambda key: key.endswith('embeddings.position_ids'),
-    )
+    reasons = {key: _leftover(key, layout, vae) for key in tracker.remaining()}
+    for reason in dict.fromkeys(filter(None, reasons.values())):
+        tracker.drop(reason, lambda key, reason=reason: reasons[key] == reason)
+
+
+def _leftover(key: str, layout: Layout, vae: str) -> str | None:
+    """Return why a tensor is left out, as of a single file of Stable Diffusion."""
+    inside = key.removeprefix(f'{layout.root}sd_model.')
+    if key.startswith(vae):
+        inside = f'first_stage_model.{key[len(vae) :]}'
+    reason = leftover_reason(inside)
+    return None if reason == UNKNOWN else reason
+
+
+def _leave_out_learned_rows(
+    tracker: TensorTracker,
+    state: dict[str, Tensor | None],
+    own: dict[str, Tensor],
+    prompt: nn.Module,
+) -> None:
+    """Leave out rows of learned tokens, which always come from the files of the tokens."""
+    learned = sum(token['vectors'] for token in getattr(prompt, 'learned_tokens', ()))
+    for key in state:
+        if not key.endswith('token_embedding.weight') or len(state[key]) == len(own[key]):
+            continue
+        if len(state[key]) != len(own[key]) + learned:
+            raise CheckpointError(
+                f'{tracker.path}: the text encoder has {len(state[key])} tokens, the model of '
+                f'this config has {len(own[key]) + learned}. The additional ones are learned '
+                "tokens: give the names that captions use for them, such as '<night>', by "
+                '--learned-token.'
+            )
+        state[key] = state[key][: len(own[key])]
 
 
 def _check_shapes(
@@ -231,11 +264,5 @@ def _check_shapes(
             f'{tracker.path}: nothing in the published models becomes {len(missing)} tensors of '
             f"this config's model, e.g. '{missing[0]}'. {_ADVICE}"
         )
-    for key in state:
-        if key.endswith('token_embedding.weight') and state[key].shape != own[key].shape:
-            raise CheckpointError(
-                f'{tracker.path}: the text encoder has {len(state[key])} tokens, the model of '
-                f'this config has {len(own[key])}. The additional ones are learned tokens: give '
-                "the names that captions use for them, such as '<night>', by --learned-token."
-            )
     check_shapes(str(tracker.path), "config's model", own, state, _ADVICE)
+    check_finite(str(tracker.path), state)

@@ -1,98 +1,40 @@
-"""Pass each image's caption to the backbone."""
+"""Pass each image's caption to the backbone, and check checkpoints."""
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import BaseModel, is_model_wrapper
-from torch import nn
+from mmengine.runner import BaseLoop
 
-from mmtadp.models import TADPUNetBackbone
-from mmtadp.models.checks import (
-    META_KEY,
-    check_channels,
-    check_prompt,
-    describe_prompts,
-    find_backbones,
-)
+from mmtadp.models.checkpoint_meta import META_KEY, describe_model
+from mmtadp.models.checkpoint_weights import check_resumable, fit_checkpoint
+from mmtadp.models.checks import find_backbones
 from mmtadp.registry import HOOKS, register_module
+from mmtadp.utils.plain_checkpoint import make_plain, restore_histories
 
 from .learned_token_check import check_learned_tokens
+from .mixed_caption_check import check_mixed_captions
+from .prompt_handover import install_prompt_hooks
 
 # The loops of the current run are built when it begins; the others are configs or None.
 _LOOPS = dict(training='_train_loop', validation='_val_loop', testing='_test_loop')
 
 
-class _PromptHandover:
-    """Pass the metainfo of a forward's samples to the backbone of the model."""
-
-    def __init__(self, backbone: TADPUNetBackbone) -> None:
-        self.backbone = backbone
-
-    def before(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
-        """Set the prompts, as a forward pre-hook of the owning model."""
-        samples = kwargs.get('data_samples', args[1] if len(args) > 1 else None)
-        self.backbone.prompt_state.begin()
-        if samples is not None:
-            self.backbone.set_prompts([sample.metainfo for sample in samples])
-
-    def after(self, model: nn.Module, args: tuple, output: object) -> None:
-        """Drop the prompts, as a forward hook of the owning model, even after an error."""
-        self.backbone.prompt_state.end()
-
-
-def install_prompt_hooks(model: nn.Module) -> nn.Module:
-    """Make a model pass each image's metainfo to its backbone; repeated calls change nothing.
-
-    A stock segmentor or detector gets the data samples in its forward but passes only the images
-    to its backbone. Two hooks on the model that owns the backbone, the innermost ``BaseModel``
-    around it, pass the metainfo in training, sliding windows and test-time augmentation alike.
-
-    Args:
-        model (nn.Module): A segmentor or detector, wrapped (DDP, TTA) or not.
-
-    Returns:
-        nn.Module: The same model.
-
-    Raises:
-        ValueError: If the model has no ``TADPUNetBackbone``, none of the backbone's parents is a
-            ``BaseModel``, or a neck or head takes other channels than the backbone returns.
-    """
-    backbones = find_backbones(model)
-    if not backbones:
-        raise ValueError(
-            f'CaptionPromptHook found no TADPUNetBackbone in {type(model).__name__}: set '
-            "model.backbone to `dict(type='mmtadp.TADPUNetBackbone', ...)` or drop the hook."
-        )
-    check_channels(model)
-    modules = dict(model.named_modules())
-    for name, backbone in backbones.items():
-        parents = name.split('.')[:-1]
-        candidates = [modules['.'.join(parents[:depth])] for depth in range(len(parents), -1, -1)]
-        owner = next(
-            (m for m in candidates if isinstance(m, BaseModel) and not is_model_wrapper(m)), None
-        )
-        if owner is None:
-            raise ValueError(
-                f'no mmengine BaseModel around the backbone {name!r} of {type(model).__name__}: '
-                'pass `captions` to the backbone, or call `backbone.set_prompts` before each '
-                'forward instead.'
-            )
-        installed = [getattr(hook, '__self__', None) for hook in owner._forward_pre_hooks.values()]
-        if not any(isinstance(i, _PromptHandover) and i.backbone is backbone for i in installed):
-            handover = _PromptHandover(backbone)
-            owner.register_forward_pre_hook(handover.before, with_kwargs=True)
-            owner.register_forward_hook(handover.after, always_call=True)
-    return model
-
-
 @register_module(HOOKS)
 class CaptionPromptHook(Hook):
-    """Pass each image's caption to the backbone, and check a checkpoint's prompt type.
+    """Pass each image's caption to the backbone, and check a checkpoint before it is loaded.
+
+    A checkpoint that the run saves says what its features depend on besides weights: the prompt,
+    learned tokens, scaling of latents, timestep, normalisation of images. It holds tensors and
+    plain values only, so it can be read safely anywhere.
 
     Args:
-        check_checkpoint (bool): Refuse a checkpoint that was trained with another prompt type,
-            even if its tensors fit. False allows it, for fine-tuning with another prompt or
-            studying its effect on a model. Defaults to True.
+        check_checkpoint (bool): Refuse a checkpoint that was made with another prompt or other
+            settings, even if its tensors fit. False allows it, for fine-tuning with another
+            prompt or studying its effect on a model: where prompts differ, the model keeps its
+            own text encoder or embeddings, and logs it. Defaults to True.
     """
+
+    # Before EMAHook, which loads the checkpoint's weights on its own.
+    priority = 'ABOVE_NORMAL'
 
     def __init__(self, check_checkpoint: bool = True) -> None:
         self.check_checkpoint = check_checkpoint
@@ -109,29 +51,42 @@ class CaptionPromptHook(Hook):
         install_prompt_hooks(runner.model)
 
     def before_run(self, runner) -> None:
-        """Install the forward hooks and check the learned tokens in captions.
+        """Install the forward hooks, and check the captions that pipelines write.
 
         Raises:
-            ValueError: See :func:`install_prompt_hooks` and :func:`check_learned_tokens`.
+            ValueError: See :func:`install_prompt_hooks`, :func:`check_learned_tokens` and
+                :func:`check_mixed_captions`.
         """
         install_prompt_hooks(runner.model)
         for stage, name in _LOOPS.items():
             dataloader = getattr(getattr(runner, name, None), 'dataloader', None)
             if dataloader is not None:
                 check_learned_tokens(runner.model, dataloader.dataset, stage)
+                check_mixed_captions(runner.model, dataloader.dataset, stage)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Write the prompt type into the checkpoint's meta."""
-        checkpoint['meta'][META_KEY] = describe_prompts(runner.model)
+        """Describe the model in the checkpoint's meta, and make the checkpoint plain."""
+        checkpoint['meta'][META_KEY] = describe_model(runner.model)
+        make_plain(checkpoint)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Compare the prompt type with the checkpoint's.
+        """Check a checkpoint and fit it to the model.
+
+        For testing and resuming it must hold the whole model; for fine-tuning, which is training
+        with ``load_from``, the backbone alone.
 
         Raises:
-            ValueError: If they differ.
+            RunError: See :func:`.fit_checkpoint` and :func:`.check_resumable`.
         """
-        if self.check_checkpoint:
-            check_prompt(runner.model, checkpoint.get('meta', {}).get(META_KEY))
+        path = runner._load_from
+        source = f'the checkpoint {path}' if path else 'the checkpoint'
+        fine_tuning = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        fit_checkpoint(
+            runner.model, checkpoint, source, whole=not fine_tuning, check=self.check_checkpoint
+        )
+        if runner._resume:
+            check_resumable(checkpoint, source)
+            restore_histories(checkpoint)
 
     def after_run(self, runner) -> None:
         """Log how many captions were truncated."""

@@ -12,6 +12,7 @@ from mmtadp.registry import MODELS, PROMPTS, register_module
 from ..diffusion import LatentEncoder, load_diffusion_model
 from ..diffusion.loading import DEFAULT_HUB_ID
 from ..prompts.prompt_state import PromptState
+from .state_check import check_state_dict
 from .unet_features import UNetFeatures
 
 NUM_TIMESTEPS = 1000
@@ -30,8 +31,10 @@ class TADPUNetBackbone(BaseModule):
     :func:`mmtadp.engine.hooks.install_prompt_hooks`) calls :meth:`set_prompts` before each forward
     of the model that owns this backbone. Without such a model, pass captions to :meth:`forward`.
 
-    A state dict holds every weight once, including the frozen ones: a checkpoint can be used
-    without the pretrained model, and testing and resuming need no other file.
+    A state dict holds every weight once, including the frozen ones: testing and resuming read no
+    weights of ``pretrained``. They still read its configs and its tokenizer where it is a folder
+    or a hub id whose architecture mmtadp does not ship, and the files of learned tokens, whose
+    vectors no state dict holds.
 
     Args:
         pretrained (str, optional): Hub id, diffusers folder, or single ``.safetensors`` or
@@ -96,6 +99,7 @@ class TADPUNetBackbone(BaseModule):
         if not 0 <= timestep < NUM_TIMESTEPS:
             raise ValueError(f'timestep must be in 0 to {NUM_TIMESTEPS - 1}, got {timestep}')
         self.pretrained = pretrained
+        self.origin = dict(pretrained=str(pretrained), unet=str(unet), attn_grad=attn_grad)
         self.timestep = timestep
         self.keep_padding = keep_padding
         self.unet = model.unet.train()
@@ -139,36 +143,31 @@ class TADPUNetBackbone(BaseModule):
             )
 
     def _check_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args) -> None:
-        """Refuse a state dict that leaves parts of the backbone unchanged.
+        """Refuse a state dict that leaves parts unchanged, as a hook before it is loaded."""
+        if any(key.startswith(prefix) for key in state_dict):
+            check_state_dict(self.state_dict(), state_dict, prefix)
+            self._without_weights = False
 
-        A hook that runs before a state dict is loaded. mmengine's loader only logs missing and
-        mismatched tensors, which would leave an untrained U-Net or the embeddings of other classes
-        unnoticed.
+    @property
+    def without_weights(self) -> bool:
+        """Return whether the weights are noise, until a state dict is loaded."""
+        return self._without_weights
 
-        Raises:
-            ValueError: If it holds some, but not all, of the backbone's tensors in their shapes.
+    def describe(self) -> dict:
+        """Return what features depend on in addition to the weights; checkpoints hold it.
+
+        Returns:
+            dict: Plain values. ``origin`` is information; the others must agree with a checkpoint.
         """
-        if not any(key.startswith(prefix) for key in state_dict):
-            return
-        own = self.state_dict()
-        missing = [key for key in own if prefix + key not in state_dict]
-        if missing:
-            raise ValueError(
-                f'the checkpoint lacks {len(missing)} of {len(own)} tensors of {prefix or "the "}'
-                f"backbone, e.g. '{prefix}{missing[0]}'. It was made by a model with another "
-                '`pretrained`, `prompt` or text adapter than this config.'
-            )
-        wrong = [key for key in own if own[key].shape != state_dict[prefix + key].shape]
-        if wrong:
-            key = wrong[0]
-            raise ValueError(
-                f"{len(wrong)} tensors of the checkpoint do not fit, e.g. '{prefix}{key}' is "
-                f'{tuple(state_dict[prefix + key].shape)} in the checkpoint and '
-                f'{tuple(own[key].shape)} in the model. The checkpoint was made by a model with '
-                'another `pretrained` or `prompt` (including class names and learned tokens) than '
-                'this config.'
-            )
-        self._without_weights = False
+        return dict(
+            latent_scaling=self.vae.scale if self.vae.scale != 1 else False,
+            latent_sampling=self.vae.sampling,
+            timestep=self.timestep,
+            use_attn=bool(self.features.map_levels),
+            keep_padding=self.keep_padding,
+            prompt=self.prompt.describe(),
+            origin=self.origin,
+        )
 
     def describe_channels(self) -> str:
         """Return how :attr:`out_channels` come about, for messages."""

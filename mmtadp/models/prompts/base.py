@@ -158,7 +158,11 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
                 )
 
     def describe(self) -> dict:
-        """Return what a checkpoint and a prompt must agree on; it is saved in checkpoints."""
+        """Return what a checkpoint and a prompt must agree on; it is saved in checkpoints.
+
+        A subclass adds each argument that changes the prompt, as plain values: numbers, text,
+        lists and dicts.
+        """
         described = dict(
             type=type(self).__name__,
             num_tokens=self.num_tokens,

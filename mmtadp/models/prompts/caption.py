@@ -49,7 +49,7 @@ class CaptionPrompt(BasePrompt):
             model.text_model, model.tokenizer, tokens
         )
         self.text_encoder = TextEncoder(text_model, tokenizer, cache_size, expansions)
-        self.learned_tokens = {token.name: len(token.vectors) for token in tokens}
+        self.learned_tokens = [token.describe() for token in tokens]
         self.num_tokens = self.text_encoder.max_length
 
     def embed(self, samples: list[dict], batch_size: int) -> Tensor:
@@ -58,5 +58,4 @@ class CaptionPrompt(BasePrompt):
 
     def describe(self) -> dict:
         """Return what a checkpoint and a prompt must agree on, including learned tokens."""
-        learned = dict(learned_tokens=self.learned_tokens) if self.learned_tokens else {}
-        return dict(super().describe(), **learned)
+        return dict(super().describe(), learned_tokens=self.learned_tokens)

@@ -93,3 +93,8 @@ class ClassEmbeddingsPrompt(FixedPrompt):
             tokens = class_embeddings(encoder, class_names, keep_first_bos)
         super().__init__(tokens, text_adapter)
         self.class_names = class_names
+        self.keep_first_bos = keep_first_bos
+
+    def describe(self) -> dict:
+        """Return what a checkpoint and a prompt must agree on."""
+        return dict(super().describe(), keep_first_bos=self.keep_first_bos)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from ..errors import RunError
-from .interruption import Interrupted, defer_signals
+from ..errors import Interrupted, RunError
+from .interruption import defer_signals
 
 
 def run_steps(

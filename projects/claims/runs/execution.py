@@ -10,7 +10,6 @@ from packaging.requirements import Requirement
 
 from mmtadp.utils import launch as runs
 from mmtadp.utils.atomic_files import write_json
-from mmtadp.utils.compat import safe_checkpoint_loading
 from mmtadp.utils.dependencies import CORE, MM_SETS, installed_versions
 from mmtadp.utils.folder_lock import FolderLock
 
@@ -91,9 +90,8 @@ def _test(run: Run, settings: ClaimsSettings, checkpoint: str) -> dict:
     config = runner_config(run, settings)
     config.load_from, config.resume = checkpoint, False
     config.experiment_name = config.visualizer.name = f'{run.key}_test'
-    with safe_checkpoint_loading():
-        runner = runs.build_runner(config, skip_pretrained=True)
-        scores = runner.test()
+    runner = runs.build_runner(config, skip_pretrained=True)
+    scores = runner.test()
     metrics = {k: round(float(v), _DIGITS) for k, v in scores.items() if isinstance(v, Real)}
     confusion = {
         name.removeprefix(f'{PREFIX}/'): value

@@ -15,7 +15,6 @@ from mmengine.hooks import Hook
 
 from mmtadp.utils import launch
 from mmtadp.utils.atomic_files import write_json
-from mmtadp.utils.compat import safe_checkpoint_loading
 from mmtadp.utils.errors import RunError
 from projects.shapescenes.tinysd.preparation import prepare
 
@@ -145,14 +144,13 @@ def train_and_test(
         launch.set_resume(cfg, 'auto')
     else:
         launch.protect_results(cfg, overwrite=True)
-    with safe_checkpoint_loading():
-        runner = launch.build_runner(cfg, skip_pretrained=resume)
-        runner.register_hook(ReportIterations(report))
-        runner.train()
-        test_cfg.experiment_name = test_cfg.visualizer.name = 'test'
-        test_cfg.load_from, test_cfg.resume = str(launch.last_checkpoint(work_dir)), False
-        task.module.keep_predictions(test_cfg, work_dir)
-        scores = launch.build_runner(test_cfg, skip_pretrained=True).test()
+    runner = launch.build_runner(cfg, skip_pretrained=resume)
+    runner.register_hook(ReportIterations(report))
+    runner.train()
+    test_cfg.experiment_name = test_cfg.visualizer.name = 'test'
+    test_cfg.load_from, test_cfg.resume = str(launch.last_checkpoint(work_dir)), False
+    task.module.keep_predictions(test_cfg, work_dir)
+    scores = launch.build_runner(test_cfg, skip_pretrained=True).test()
     figures = task.module.figures(scores)
     content = dict(
         figures=figures,

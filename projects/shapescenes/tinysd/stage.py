@@ -97,7 +97,12 @@ def train_stage(
         RunError: If ``out`` holds another run, or training diverges.
         Interrupted: If SIGINT or SIGTERM asked the run to stop, when a checkpoint is written.
     """
-    folder = RunFolder(str(out), {'stage': type(stage).__name__, **stage.settings}, overwrite)
+    identity = {'stage': type(stage).__name__, **stage.settings}
+    with RunFolder(str(out), identity, overwrite) as folder:
+        return _train(stage, folder, steps, checkpoint_every)
+
+
+def _train(stage: Stage, folder: RunFolder, steps: int, checkpoint_every: int) -> int:
     optimizer = torch.optim.AdamW(
         stage.module.parameters(), stage.learning_rate, weight_decay=0.01, fused=True
     )
@@ -163,7 +168,7 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _resume(stage: Stage, optimizer: torch.optim.Optimizer, folder: RunFolder, steps: int) -> int:
-    state = folder.load()
+    state = folder.load(('steps', 'module', 'average', 'optimizer'))
     folder.start(0 if state is None else state['step'])
     if state is None:
         return 0
@@ -175,9 +180,10 @@ def _resume(stage: Stage, optimizer: torch.optim.Optimizer, folder: RunFolder, s
             f'rate would be falling since step {decays}. Ask for {planned}, for '
             f'{math.ceil(done / (1 - DECAY_SHARE))} or more, or start again with --overwrite.'
         )
-    stage.module.load_state_dict(state['module'])
-    stage.average.load_state_dict(state['average'])
-    optimizer.load_state_dict(state['optimizer'])
+    with folder.restoring():
+        stage.module.load_state_dict(state['module'])
+        stage.average.load_state_dict(state['average'])
+        optimizer.load_state_dict(state['optimizer'])
     return done
 
 

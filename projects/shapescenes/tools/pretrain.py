@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # These imports take seconds, which --help does without.
     from tqdm import tqdm
 
-    from mmtadp.utils.resumable import exit_code
+    from mmtadp.utils.errors import exit_code, same_command
     from projects.shapescenes.tinysd.pretraining import pretrain
     from projects.shapescenes.tinysd.tinysd_card import write_tinysd_card
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_tinysd_card(folder, settings, _NUM_TESTED, partial(tqdm, desc='testing'))
         print(f"Wrote {folder}. Set pretrained='{folder}' in a config to use it.")
 
-    return exit_code(run, values['overwrite'])
+    return exit_code(run, same_command(values['overwrite']))
 
 
 if __name__ == '__main__':

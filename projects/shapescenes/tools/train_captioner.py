@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # These imports take seconds, which --help does without.
     from tqdm import tqdm
 
-    from mmtadp.utils.resumable import exit_code
+    from mmtadp.utils.errors import exit_code, same_command
     from projects.shapescenes.captioner.captioner_card import write_captioner_card
     from projects.shapescenes.captioner.captioner_training import train_captioner
 
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_captioner_card(folder, settings, test_scenes, watch)
         print(f'Wrote {folder}. Use it with tools/captions/generate.py --model {folder}.')
 
-    return exit_code(run, values['overwrite'])
+    return exit_code(run, same_command(values['overwrite']))
 
 
 if __name__ == '__main__':

@@ -138,7 +138,9 @@ class TestPrompts:
             file_of('ade20k_class_embeddings'),
             small_config('ade20k_class_embeddings', architecture),
         )
-        (description,) = conversion.checkpoint['meta']['mmtadp_prompt']
+        (described,) = conversion.checkpoint['meta']['mmtadp']
+        assert described['normalisation']['mean'] == [127.5] * 3
+        description = described['prompt']
         assert description['type'] == 'AverageEOSPrompt' and description['text_adapter'] is True
         assert description['class_names'] == ['wall', 'sky', 'cat', 'dog', 'car']
 

@@ -92,14 +92,16 @@ def test_a_checkpoint_suffices(tiny_pipeline, tiny_images, tmp_path, prompt, tok
     assert metrics[0] == metrics[1]
     assert 0 < metrics[0]['mIoU'] < 100
     meta = torch.load(tmp_path / 'train' / 'iter_2.pth', weights_only=True)['meta']
-    assert meta['mmtadp_prompt'] == [
-        dict(
-            type=prompt['type'],
-            num_tokens=tokens,
-            text_adapter='text_adapter' in prompt,
-            class_names=prompt['class_names'],
-        )
-    ]
+    (description,) = meta['mmtadp']
+    expected = dict(
+        type=prompt['type'],
+        num_tokens=tokens,
+        text_adapter='text_adapter' in prompt,
+        class_names=prompt['class_names'],
+    )
+    if prompt['type'] == 'ClassEmbeddingsPrompt':
+        expected['keep_first_bos'] = False
+    assert description['prompt'] == expected
 
 
 def test_a_checkpoint_of_other_class_names_is_refused(tiny_pipeline, tiny_images, tmp_path):
@@ -153,17 +155,17 @@ class TestLearnedTokens:
         assert metrics[0] == metrics[1]
         state = torch.load(trained / 'iter_2.pth', weights_only=True)['state_dict']
         table = state['backbone.prompt.text_encoder.model.embeddings.token_embedding.weight']
-        expected = torch.from_numpy(seeded_values('night', (2, WIDTH)))
-        assert torch.equal(table[49408:], expected)
+        assert len(table) == 49408
 
     def test_refused_without_them(self, trained, tiny_pipeline, tiny_images, tmp_path):
         prompt = dict(type='CaptionPrompt')
         testing = self.config(tiny_pipeline, tiny_images, tmp_path, trained, prompt)
-        with pytest.raises(ValueError, match="learned_tokens is {'<night>': 2} in the checkpoint"):
+        with pytest.raises(ValueError, match="learned_tokens has '<night>' in the checkpoint"):
             Runner.from_cfg(testing).test()
 
     def test_the_prompt_says_what_it_learned(self, trained):
         meta = torch.load(trained / 'iter_2.pth', weights_only=True)['meta']
-        (described,) = meta['mmtadp_prompt']
+        (described,) = (backbone['prompt'] for backbone in meta['mmtadp'])
         assert described['type'] == CaptionPrompt.__name__
-        assert described['learned_tokens'] == {'<night>': 2}
+        (token,) = described['learned_tokens']
+        assert (token['name'], token['vectors']) == ('<night>', 2)

@@ -41,3 +41,17 @@ def test_one_forward(tiny_pipeline):
     assert 'one forward pass of 1 x 3 x 64 x 96 on cpu' in text
     assert 'stride 8: (1, 32, 8, 12)' in text
     assert 'stride 64: (1, 64, 1, 2)' in text
+
+
+def test_the_forward_is_that_of_the_configs_model(tiny_pipeline):
+    text = describe(
+        'configs/tadp/tadp40_ade20k_80k.py',
+        '--forward',
+        '64',
+        '64',
+        '--cfg-options',
+        f'model.backbone.pretrained={tiny_pipeline}',
+        'model.neck.in_channels=[32,109,141,64]',
+    )
+    assert 'channels [32, 109, 141, 64]' in text
+    assert 'stride 8: (1, 32, 8, 8) stride 16: (1, 109, 4, 4) stride 32: (1, 141, 2, 2)' in text

@@ -90,8 +90,8 @@ def test_tokens_of_textual_inversion(run_tool, options, published, tmp_path, cap
     model = init_model(tmp_path / 'out' / 'ours.py', str(tmp_path / 'out' / 'ours.pth'))
     encoder = model.backbone.prompt.text_encoder
     assert encoder.tokenizer('<night>', add_special_tokens=False).input_ids == [49408]
-    table = encoder.model.embeddings.token_embedding.weight
-    assert torch.equal(table[-1], learned[0])
+    table = encoder.model.embeddings.token_embedding
+    assert torch.equal(table(torch.tensor([[49408]]))[0], learned)
 
 
 class Payload:
