@@ -119,19 +119,13 @@ def ignored_label(config: Config, split: str) -> tuple[int, str] | None:
     if config.get('default_scope') != 'mmseg':
         return None
     if split == 'train':
-        heads = [
-            part['decode_head']
-            for part in walk(config.get('model') or {})
-            if 'decode_head' in part
-        ]
+        heads = [part['decode_head'] for part in walk(config.get('model') or {})
+                 if 'decode_head' in part]
         heads = heads[0] if heads and isinstance(heads[0], list | tuple) else heads
         found, source = (heads[-1] if heads else None), 'model.decode_head.ignore_index'
     else:
-        metrics = [
-            part
-            for part in walk([config.get(f'{split}_evaluator') or {}])
-            if type_name(part) == 'IoUMetric'
-        ]
+        metrics = [part for part in walk([config.get(f'{split}_evaluator') or {}])
+                   if type_name(part) == 'IoUMetric']
         found, source = (metrics[0] if metrics else None), f'{split}_evaluator.ignore_index'
     return None if found is None else (found.get('ignore_index', 255), source)
 
@@ -155,12 +149,8 @@ def _unused_files(dataset: Any) -> Iterator[Finding]:
             continue
         infos = map(dataset.get_data_info, range(len(dataset)))
         used = {os.path.abspath(info[key]) for info in infos if key in info}
-        found = (
-            os.path.join(parent, file)
-            for parent, _, files in os.walk(folder)
-            for file in files
-            if file.endswith(suffix)
-        )
+        found = (os.path.join(parent, file) for parent, _, files in os.walk(folder)
+                 for file in files if file.endswith(suffix))
         unused = sorted(path for path in found if os.path.abspath(path) not in used)
         if used and unused:
             text = f'{len(unused):,} files *{suffix} have no image, such as {unused[0]}.'

@@ -237,15 +237,8 @@ def _draw_boxes(axis: Axes, image, info: dict, report, scale: float) -> dict[str
         box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=color, lw=2, ls=style)
         axis.add_patch(box)
         name = report.classes[label]
-        axis.text(
-            x1,
-            y1,
-            name,
-            fontsize=7,
-            color='white',
-            va='bottom',
-            bbox={'facecolor': color, 'pad': 1, 'lw': 0},
-        )
+        axis.text(x1, y1, name, fontsize=7, color='white', va='bottom',
+                  bbox={'facecolor': color, 'pad': 1, 'lw': 0})
         names[name] = colors[label]
         if instance.get('ignore_flag'):
             names['dotted: ignored'] = (127, 127, 127)

@@ -69,9 +69,7 @@ def compare_sizes(
     """
     turn = TURNS.get(image.orientation)
     if truth != image.size:
-        text = (
-            f'the {what} has {describe_size(truth)}, its image {path} {describe_size(image.size)}'
-        )
+        text = f'the {what} has {describe_size(truth)}, its image {path} {describe_size(image.size)}'
         if image.turned and truth == image.stored:
             text += (
                 f' because of its EXIF orientation {image.orientation}: the image is {turn} when '
@@ -136,9 +134,7 @@ def check_mask(
 def _not_8_bit(values: np.ndarray) -> str:
     """Return values that an 8-bit label cannot have, as words."""
     if np.issubdtype(values.dtype, np.floating) and not np.all(values == np.trunc(values)):
-        return (
-            f'values that are not whole numbers, such as {values[values != np.trunc(values)][0]}'
-        )
+        return f'values that are not whole numbers, such as {values[values != np.trunc(values)][0]}'
     low, high = values.min(), values.max()
     return f'values from {low} to {high}' if low < 0 or high >= _NUM_VALUES else ''
 

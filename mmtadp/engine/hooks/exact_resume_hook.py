@@ -1,7 +1,6 @@
 """Make a resumed training the same as one that was not interrupted."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,12 +14,10 @@ from mmengine.dist import (
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import Tensor, nn
-from torch.utils.data import BatchSampler, DataLoader
 
-from mmtadp.engine.numbered_batches import NumberedBatches
+from mmtadp.engine.numbered_loop import can_number_batches, number_batches
 from mmtadp.registry import HOOKS, register_module
 from mmtadp.utils.seeding import random_states, restore_random_states
 
@@ -95,37 +92,14 @@ class ExactResumeHook(Hook):
     def _number_batches(self, runner: Runner, loaded: dict, problems: list[str]) -> None:
         """Make the loader of the train loop yield numbered batches from the right one on."""
         loop, config = runner.train_loop, runner._train_dataloader
-        loader = loop.dataloader
-        by_epoch = isinstance(loop, EpochBasedTrainLoop)
-        if (
-            not (by_epoch or isinstance(loop, IterBasedTrainLoop))
-            or not isinstance(config, dict)
-            or not isinstance(config.get('sampler'), dict)
-            or not hasattr(loader.batch_sampler, 'sampler')
-        ):
+        if not can_number_batches(loop, config):
             if loop.iter > 0:
                 problems.append('the order of images of this dataloader cannot be restored')
             return
         self._seed = loaded.get('seed')
         if self._seed is None:
-            self._seed = getattr(loader.batch_sampler.sampler, 'seed', runner.seed)
-        skip = loop.iter - loop.epoch * len(loader) if by_epoch else loop.iter
-        if by_epoch and not 0 <= skip < len(loader):
-            skip = 0
-        batches = NumberedBatches(
-            _fresh_batches(loader, config, self._seed),
-            seed=self._seed,
-            rank=get_rank(),
-            start=loop.iter,
-            skip=skip,
-            endless=not by_epoch,
-        )
-        _replace_batches(loader, batches)
-        if by_epoch:
-            _number_iterations_of_epoch(loop, skip)
-        else:
-            ignored = 0 if hasattr(loop.dataloader_iterator, 'skip_iter') else loop.iter
-            loop.dataloader_iterator = _Iterator(loader, ignored)
+            self._seed = getattr(loop.dataloader.batch_sampler.sampler, 'seed', runner.seed)
+        number_batches(loop, config, self._seed)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Restore the random generators of a resumed run."""
@@ -168,69 +142,6 @@ class ExactResumeHook(Hook):
             gradients=_get_gradients(_unwrapped(runner.model), all_processes),
             setting=_setting(runner),
         )
-
-
-class _Iterator:
-    """Batches of an endless loader, in the place of mmengine's iterator.
-
-    mmengine moves to the batch after a checkpoint with ``skip_iter``, upstream's 0.10.7 by reading
-    all batches before it. The loader begins at that batch, so nothing is left to do.
-    """
-
-    def __init__(self, loader: DataLoader, ignored: int) -> None:
-        self._loader, self._ignored = loader, ignored
-        self._batches = None
-
-    def skip_iter(self, num_iters: int) -> None:
-        pass
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        if self._ignored:
-            self._ignored -= 1
-            return None
-        if self._batches is None:
-            self._batches = iter(self._loader)
-        return next(self._batches)
-
-
-def _fresh_batches(loader: DataLoader, config: dict, seed: int) -> BatchSampler:
-    """Build a loader's samplers again: loops of upstream's mmengine have used the old ones."""
-    sampler = DATA_SAMPLERS.build(
-        config['sampler'], default_args=dict(dataset=loader.dataset, seed=seed)
-    )
-    if config.get('batch_sampler') is None:
-        return BatchSampler(sampler, loader.batch_size, loader.drop_last)
-    return DATA_SAMPLERS.build(
-        config['batch_sampler'],
-        default_args=dict(sampler=sampler, batch_size=config['batch_size']),
-    )
-
-
-def _replace_batches(loader: DataLoader, batches: NumberedBatches) -> None:
-    # A loader draws a seed for its workers each time it begins. Its own generator keeps the number
-    # of draws from the process's generator the same, however often that is.
-    generator = torch.Generator()
-    generator.manual_seed(torch.empty((), dtype=torch.int64).random_().item())
-    loader.generator = generator
-    # torch refuses to change a loader. A new one would need all of its arguments, which differ
-    # between versions, and mmdet's hooks change loaders in the same way.
-    vars(loader).update(sampler=batches.sampler, batch_sampler=batches)
-    # Ends the workers that upstream's mmengine has started when it built the loop.
-    loader._iterator = None
-
-
-def _number_iterations_of_epoch(loop: EpochBasedTrainLoop, skip: int) -> None:
-    """Let the first epoch count from the batch at which it begins, for what is logged."""
-    if skip:
-        run_iter, epoch = loop.run_iter, loop.epoch
-
-        def numbered(index: int, batch: Any) -> None:
-            run_iter(index + skip if loop.epoch == epoch else index, batch)
-
-        loop.run_iter = numbered
 
 
 def _align(model: nn.Module) -> None:
