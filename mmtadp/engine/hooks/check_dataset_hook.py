@@ -123,3 +123,5 @@ def _leaves(dataset: Any):
         return
     for part in parts if parts is not None else [inner]:
         yield from _leaves(part)
+
+
