@@ -96,7 +96,7 @@ def runner_config(run: Run, settings: ClaimsSettings) -> Config:
         config = Config(found, filename=config.filename)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
     config.default_hooks.checkpoint = dict(
-        type='CheckpointHook',
+        type='mmtadp.SafeCheckpointHook',
         by_epoch=False,
         interval=config.train_cfg.max_iters,
         save_optimizer=False,
