@@ -201,8 +201,8 @@ def _check_parts(
         )
     if len(unexpected) == len(weights):
         raise RunError(
-            f"{source} is of another model: none of its tensors, e.g. '{unexpected[0]}', is in the "
-            f"model of this config, which has e.g. '{next(iter(own))}'."
+            f"{source} is of another model: none of its tensors, e.g. '{unexpected[0]}', is in "
+            f"that of this config, which has e.g. '{next(iter(own))}'."
         )
     problems = _problems(weights, own, missing, misshapen, unexpected, _MAX_NAMES)
     if problems:
