@@ -13,6 +13,8 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
+    # Looks at some images and their ground truth before the run.
+    check_dataset=dict(type='mmtadp.CheckDatasetHook'),
 )
 custom_hooks = [dict(type='mmtadp.CaptionPromptHook')]
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]

@@ -13,6 +13,8 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'),
+    # Looks at some images and their ground truth before the run.
+    check_dataset=dict(type='mmtadp.CheckDatasetHook'),
 )
 custom_hooks = [dict(type='mmtadp.CaptionPromptHook')]
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]

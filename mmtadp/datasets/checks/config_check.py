@@ -93,10 +93,18 @@ def _build(config: Config, leaf: Mapping, report: SplitReport) -> Part | None:
             report.add([Finding(STOP, 'config', report.name, text)])
         return None
     report.classes = report.classes or tuple(dataset.metainfo.get('classes') or ())
-    report.palette = report.palette or list(dataset.metainfo.get('palette') or ())
+    report.palette = report.palette or _palette(leaf, dataset)
     folders = {os.path.dirname(dataset.get_data_info(i)['img_path']) for i in range(len(dataset))}
     report.folders += sorted(folders - set(report.folders))
     return Part(leaf, dataset)
+
+
+def _palette(leaf: Mapping, dataset: Any) -> list:
+    """Return the palette that the config or the dataset's type sets; mmseg draws others."""
+    for metainfo in (leaf.get('metainfo') or {}, type(dataset).METAINFO):
+        if isinstance(metainfo, Mapping) and metainfo.get('palette'):
+            return list(dataset.metainfo['palette'])
+    return []
 
 
 def ignored_label(config: Config, split: str) -> tuple[int, str] | None:

@@ -81,7 +81,8 @@ def pipeline_transforms(part: Any) -> Iterator[BaseTransform]:
         yield from pipeline_transforms(list(part.values()))
     elif isinstance(part, Compose):
         yield from pipeline_transforms(part.transforms)
-    elif isinstance(part, BaseTransform):
+    # Transforms that mix images need not be of mmcv's class for MultiImageMixDataset.
+    elif isinstance(part, BaseTransform) or hasattr(part, 'get_indexes'):
         yield part
         yield from pipeline_transforms(list(vars(part).values()))
 
