@@ -1,5 +1,7 @@
 """CLIP's tokenizer for models that have none of their own."""
 
+import functools
+
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import CLIPTokenizer
@@ -40,8 +42,13 @@ def count_clip_tokens(texts: list[str]) -> list[int]:
     """Return the length of each text in CLIP's tokens, start and end of text included."""
     if not texts:
         return []
-    encoded = clip_tokenizer()(texts, truncation=False, verbose=False)
+    encoded = _tokenizer_for_counting()(texts, truncation=False, verbose=False)
     return list(map(len, encoded['input_ids']))
+
+
+@functools.cache
+def _tokenizer_for_counting() -> CLIPTokenizer:
+    return clip_tokenizer()
 
 
 def _from_hub() -> CLIPTokenizer:
