@@ -8,11 +8,11 @@ from typing import Any
 from mmtadp.captions import ResultFiles, assign_keys, read_caption_file
 from mmtadp.captions.keys import normalise
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.image_files import DEFAULT_MAX_PIXELS
 from mmtadp.utils.image_sources import find_images
 from mmtadp.utils.resumable import check_same_settings
 
 from .captioner import Decoding
-from .image_loading import DEFAULT_MAX_PIXELS
 from .journal import Journal
 
 DEFAULT_BATCH_SIZE = 64

@@ -1,5 +1,6 @@
 """Convert Stable Diffusion 1.x between one CompVis file and a diffusers folder, offline."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,12 @@ from mmtadp.models.diffusion import (
     no_pretrained_weights,
 )
 from mmtadp.models.diffusion.compvis_keys import PREFIXES, component_names, fit_pointwise
+from mmtadp.models.diffusion.compvis_layout import (
+    EMA,
+    canonical_names,
+    describe_missing,
+    leftover_reason,
+)
 from mmtadp.models.diffusion.denoising import NOISE_SCHEDULE
 from mmtadp.models.diffusion.state_dicts import load_strictly
 from mmtadp.utils.atomic_files import write_file, write_folder
@@ -20,25 +27,6 @@ from mmtadp.utils.atomic_files import write_file, write_folder
 from .checkpoint_file import CheckpointError, check_free, read_checkpoint
 from .tensor_tracker import Report, TensorTracker
 
-SCHEDULE_BUFFERS = (
-    'betas',
-    'alphas_cumprod',
-    'alphas_cumprod_prev',
-    'sqrt_alphas_cumprod',
-    'sqrt_one_minus_alphas_cumprod',
-    'log_one_minus_alphas_cumprod',
-    'sqrt_recip_alphas_cumprod',
-    'sqrt_recipm1_alphas_cumprod',
-    'posterior_variance',
-    'posterior_log_variance_clipped',
-    'posterior_mean_coef1',
-    'posterior_mean_coef2',
-    'logvar',
-    'scale_factor',
-)
-_EMA = 'model_ema.'
-# Stable Diffusion 2.x has another text encoder, in another layout.
-_OPEN_CLIP = 'cond_stage_model.model.'
 _ADVICE = 'For another architecture, give the folder of its configs by --architecture.'
 PARTS = {'unet': 'U-Net', 'vae': 'autoencoder', 'text_encoder': 'text encoder'}
 
@@ -73,20 +61,13 @@ def single_file_to_folder(
             this architecture, or ``target`` exists.
     """
     check_free(target, overwrite)
-    tracker = TensorTracker(read_checkpoint(source, allow_pickle), _ADVICE)
-    if tracker.any_with(_OPEN_CLIP):
-        raise CheckpointError(
-            f'{source} has the text encoder of Stable Diffusion 2.x, whose single files are not '
-            'supported: take its diffusers folder.'
-        )
+    file = read_checkpoint(source, allow_pickle)
+    tracker = TensorTracker(replace(file, tensors=canonical_names(file.tensors)), _ADVICE)
     for part, prefix in PREFIXES.items():
         if not tracker.any_with(prefix):
-            raise CheckpointError(
-                f'{source} has no {PARTS[part]}: no key begins with {prefix!r}. A single file '
-                'must be a whole Stable Diffusion 1.x model in CompVis layout.'
-            )
-    if ema and not tracker.any_with(_EMA):
-        raise CheckpointError(f'{source} has no averaged weights: no key begins with {_EMA!r}')
+            raise CheckpointError(describe_missing(str(source), PARTS[part], prefix, file.tensors))
+    if ema and not tracker.any_with(EMA):
+        raise CheckpointError(f'{source} has no averaged weights: no key begins with {EMA!r}')
     with torch.device('meta'), no_pretrained_weights():
         model = load_diffusion_model(None, architecture)
     modules = dict(unet=model.unet, vae=model.vae, text_encoder=model.text_model)
@@ -169,10 +150,10 @@ def _take_part(
 ) -> dict[str, Tensor]:
     own = module.state_dict()
     state = {}
-    for key, name in component_names(part, own, tracker).items():
+    for key, name in component_names(part, own).items():
         if ema and part == 'unet':
             # Averages are buffers, whose names have no dots.
-            name = _EMA + name.removeprefix('model.').replace('.', '')
+            name = EMA + name.removeprefix('model.').replace('.', '')
         tensor = tracker.take(name, PARTS[part], key)
         if tensor is not None:
             state[key] = fit_pointwise(tensor, own[key].ndim)
@@ -180,19 +161,11 @@ def _take_part(
 
 
 def _drop_the_rest(tracker: TensorTracker, ema: bool) -> None:
-    tracker.drop('noise schedule, which scheduler/ has', SCHEDULE_BUFFERS.__contains__)
-    tracker.drop(
-        'positions, which transformers counts itself',
-        lambda key: key.endswith('embeddings.position_ids'),
-    )
-    tracker.drop(
-        'bookkeeping of the average',
-        lambda key: key in (f'{_EMA}decay', f'{_EMA}num_updates'),
-    )
     if ema:
         tracker.drop('U-Net before averaging', lambda key: key.startswith(PREFIXES['unet']))
-    else:
-        tracker.drop('averaged U-Net (--ema takes it)', lambda key: key.startswith(_EMA))
+    reasons = {key: leftover_reason(key) for key in tracker.remaining()}
+    for reason in dict.fromkeys(filter(None, reasons.values())):
+        tracker.drop(reason, lambda key, reason=reason: reasons[key] == reason)
 
 
 def _pipeline(model: DiffusionModel) -> StableDiffusionPipeline:

@@ -68,7 +68,8 @@ class Report:
         rows.append(f'dropped on purpose: {self.num_dropped} tensors')
         rows += [f'  {row.count:5d}  {row.what}: {row.example}' for row in self.dropped.values()]
         if self.other_entries:
-            others = ', '.join(f'{name} ({count})' for name, count in self.other_entries.items())
+            pairs = self.other_entries.items()
+            others = ', '.join(f'{name} ({count})' if count else name for name, count in pairs)
             rows.append(f'not weights, left out: {others}')
         return rows + self.notes
 

@@ -43,7 +43,7 @@ class WeightsFile:
         wrappers (list[str]): The wrappers that were removed, such as 'state_dict' and 'module.'.
         meta (dict[str, Any]): Metadata of mmcv: its config as text, classes.
         other_entries (dict[str, int]): Other entries of the file and how many tensors each holds,
-            such as the state of the optimizer.
+            such as the state of the optimizer; text and numbers among the weights hold none.
     """
 
     path: Path
@@ -251,12 +251,15 @@ def _unwrap(file: WeightsFile, source: str, content: Any) -> WeightsFile:
         found = 'nothing' if content == {} else f'a {type(content).__name__}'
         raise TensorFileError(f'{source} holds {found}, not weights by name')
     other = [key for key, value in content.items() if not isinstance(value, Tensor)]
-    if other:
+    if len(other) == len(content):
         raise TensorFileError(
             f'{source}: the entry {other[0]!r} is a {type(content[other[0]]).__name__}, not a '
             f'tensor, and so are {len(other) - 1} others. Expected weights by name, in the file '
             f'or in its entry {" or ".join(map(repr, _WRAPPERS))}.'
         )
+    # Programs that merge models leave text and numbers, such as the names of their recipes.
+    file.other_entries.update((str(key), _count_tensors(content[key])) for key in other)
+    content = {str(key): content[key] for key in content if key not in other}
     if all(key.startswith(_PARALLEL) for key in content):
         file.wrappers.append(_PARALLEL)
         content = {key[len(_PARALLEL) :]: value for key, value in content.items()}

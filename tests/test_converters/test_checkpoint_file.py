@@ -84,7 +84,7 @@ def test_code_is_refused_with_its_name(tmp_path, zipped):
     [
         ({}, 'holds nothing'),
         ([torch.ones(1)], 'holds a list'),
-        ({'a': torch.ones(1), 'b': 'text'}, "entry 'b' is a str"),
+        ({'b': 'text', 'c': 3}, "entry 'b' is a str"),
     ],
 )
 def test_no_weights(tmp_path, content, message):

@@ -20,12 +20,12 @@ from mmtadp.models.checkpoint_meta import META_KEY, describe_model
 from mmtadp.models.checks import find_backbones
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.models.diffusion.compvis_keys import fit_pointwise, text_keys, unet_keys, vae_keys
+from mmtadp.models.diffusion.compvis_layout import UNKNOWN, leftover_reason
 from mmtadp.models.diffusion.state_dicts import check_shapes
 from mmtadp.registry import PROMPTS
-from mmtadp.utils.tensor_files import WeightsFile
+from mmtadp.utils.tensor_files import WeightsFile, check_finite
 
 from ..checkpoint_file import CheckpointError
-from ..stable_diffusion import SCHEDULE_BUFFERS
 from ..tensor_tracker import Report, TensorTracker
 from .layouts import Layout, find_layout
 from .overrides import model_overrides
@@ -220,12 +220,18 @@ def _drop_the_rest(
         rules['text encoder, not used by this prompt'] = (layout.text,)
     for reason, prefixes in rules.items():
         tracker.drop(reason, lambda key, prefixes=prefixes: key.startswith(prefixes))
-    schedule = {f'{layout.root}sd_model.{name}' for name in SCHEDULE_BUFFERS}
-    tracker.drop('noise schedule', schedule.__contains__)
-    tracker.drop(
-        'positions, which transformers counts itself',
-        lambda key: key.endswith('embeddings.position_ids'),
-    )
+    reasons = {key: _leftover(key, layout, vae) for key in tracker.remaining()}
+    for reason in dict.fromkeys(filter(None, reasons.values())):
+        tracker.drop(reason, lambda key, reason=reason: reasons[key] == reason)
+
+
+def _leftover(key: str, layout: Layout, vae: str) -> str | None:
+    """Return why a tensor is left out, as of a single file of Stable Diffusion."""
+    inside = key.removeprefix(f'{layout.root}sd_model.')
+    if key.startswith(vae):
+        inside = f'first_stage_model.{key[len(vae) :]}'
+    reason = leftover_reason(inside)
+    return None if reason == UNKNOWN else reason
 
 
 def _leave_out_learned_rows(
@@ -259,3 +265,4 @@ def _check_shapes(
             f"this config's model, e.g. '{missing[0]}'. {_ADVICE}"
         )
     check_shapes(str(tracker.path), "config's model", own, state, _ADVICE)
+    check_finite(str(tracker.path), state)

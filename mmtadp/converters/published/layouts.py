@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from mmtadp.models.diffusion.compvis_layout import identify
+
 from ..checkpoint_file import CheckpointError
 from ..tensor_tracker import TensorTracker
 from .heads import (
@@ -168,6 +170,9 @@ def find_layout(tracker: TensorTracker, backbone_only: bool = False) -> Layout:
     for prefix, what in _OTHERS.items():
         if tracker.any_with(prefix):
             raise CheckpointError(f'{tracker.path} {what}.')
+    known = identify(tracker.tensors)
+    if known is not None:
+        raise CheckpointError(f'{tracker.path} is none of the published models: {known}')
     example = next(iter(tracker.tensors))
     known = '; '.join(f'{layout.name}: {layout.marker}*' for layout in LAYOUTS)
     raise CheckpointError(

@@ -7,7 +7,7 @@ the same map.
 """
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 
 from torch import Tensor
 
@@ -50,26 +50,18 @@ _UNET_LAYER = re.compile(r'(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 _VAE_LAYER = re.compile(r'(encoder|decoder)\.(?:down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.(.+)')
 
 
-def component_names(
-    component: str, keys: Iterable[str], checkpoint: Container[str] | None = None
-) -> dict[str, str]:
+def component_names(component: str, keys: Iterable[str]) -> dict[str, str]:
     """Return the names of a component's tensors in a CompVis checkpoint, with their prefix.
 
     Args:
         component (str): A key of :data:`PREFIXES`.
         keys (Iterable[str]): All keys of the component in diffusers or transformers.
-        checkpoint (Container[str], optional): Keys of the checkpoint. Some checkpoints name the
-            text encoder's tensors as transformers >= 5.6 does; this is read from the keys.
 
     Returns:
         dict[str, str]: diffusers' key to the CompVis key.
     """
     functions = dict(unet=unet_keys, vae=vae_keys, text_encoder=text_keys)
     prefix = PREFIXES[component]
-    keys = list(keys)
-    is_text = component == 'text_encoder' and checkpoint is not None
-    if is_text and all(prefix + key in checkpoint for key in keys):
-        return {key: prefix + key for key in keys}
     return {key: prefix + name for key, name in functions[component](keys).items()}
 
 

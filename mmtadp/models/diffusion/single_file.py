@@ -1,64 +1,114 @@
 """Read Stable Diffusion checkpoints that are one file in CompVis layout."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.tensor_files import read_weights
 
 from .compvis_keys import PREFIXES, component_names, fit_pointwise
-from .state_dicts import check_keys, load_strictly
+from .compvis_layout import (
+    UNKNOWN,
+    canonical_names,
+    describe_inputs,
+    describe_missing,
+    leftover_reason,
+)
+from .state_dicts import OTHER_ARCHITECTURE, check_keys, load_strictly
 
+SUFFIXES = ('.safetensors', '.ckpt', '.pt', '.pth', '.bin')
 ADVICE = 'Use the `.safetensors` release of the model, or a diffusers folder'
 
 
-def read_single_file(path: Path, argument: str = 'pretrained') -> dict[str, Tensor]:
-    """Read the tensors of a ``.safetensors``, ``.ckpt`` or ``.bin`` file, never its code.
+@dataclass(frozen=True)
+class SingleFile:
+    """The model in a single file.
+
+    Attributes:
+        source (str): The argument that names it, for messages.
+        tensors (dict[str, Tensor]): CompVis key to tensor, of the model's parts alone.
+        keys (list[str]): All keys of the file.
+    """
+
+    source: str
+    tensors: dict[str, Tensor]
+    keys: list[str]
+
+
+def read_single_file(path: Path, argument: str, parts: Iterable[str]) -> SingleFile:
+    """Read the tensors of a single file, never its code; what is not the model is left out.
 
     Args:
-        path (Path): The file.
+        path (Path): The file, a safetensors file or one of ``torch.save`` by its content.
         argument (str): The argument that names the file, for messages.
+        parts (Iterable[str]): The parts that it must hold, keys of
+            :data:`.compvis_keys.PREFIXES`.
 
     Returns:
-        dict[str, Tensor]: Key to tensor.
+        SingleFile: The model's tensors. The rest is logged.
 
     Raises:
-        ValueError: If the file holds anything but tensors and plain containers, or cannot be
-            read.
+        RunError: If the file cannot be read as tensors alone, or lacks one of the parts.
     """
-    return read_weights(path, f"{argument}='{path}'", ADVICE).tensors
+    source = f"{argument}='{path}'"
+    tensors = canonical_names(read_weights(path, source, ADVICE).tensors)
+    own, left = {}, {}
+    for key, tensor in tensors.items():
+        reason = leftover_reason(key)
+        if reason is None:
+            own[key] = tensor
+        else:
+            left.setdefault(reason, []).append(key)
+    for part in parts:
+        if not any(key.startswith(PREFIXES[part]) for key in own):
+            raise RunError(describe_missing(source, part, PREFIXES[part], tensors))
+    for reason, keys in left.items():
+        print_log(
+            f"{source}: {len(keys)} tensors are left out ({reason}), e.g. '{keys[0]}'",
+            logger='current',
+            level=logging.WARNING if reason == UNKNOWN else logging.INFO,
+        )
+    return SingleFile(source, own, list(tensors))
 
 
-def load_component(
-    source: str, component: str, module: nn.Module, checkpoint: Mapping[str, Tensor]
-) -> None:
-    """Load one component of a CompVis checkpoint; every tensor is accounted for.
+def load_component(component: str, module: nn.Module, file: SingleFile) -> None:
+    """Load one component of a single file; every tensor is accounted for.
 
     Args:
-        source (str): Where it came from, as the argument that names it, for messages.
         component (str): A key of :data:`.compvis_keys.PREFIXES`.
         module (nn.Module): The U-Net, autoencoder or text model; it keeps its precision.
-        checkpoint (Mapping[str, Tensor]): CompVis key to tensor.
+        file (SingleFile): The file, which has this part.
 
     Raises:
-        ValueError: If the checkpoint does not have the component, or a tensor of it is missing,
-            unexpected or has another shape.
+        RunError: If a tensor is missing, unexpected, has another shape, or is not finite.
     """
     prefix = PREFIXES[component]
-    present = {key for key in checkpoint if key.startswith(prefix)}
-    if not present:
-        example = next(iter(checkpoint), 'nothing')
-        raise ValueError(
-            f"{source} has no {component} in CompVis layout: no key begins with '{prefix}' (the "
-            f"file holds {len(checkpoint)} keys, e.g. '{example}'). A single file must be a whole "
-            'Stable Diffusion 1.x checkpoint in CompVis layout.'
-        )
+    present = {key for key in file.tensors if key.startswith(prefix)}
     own = module.state_dict()
-    names = component_names(component, own, checkpoint)
-    # transformers counts positions itself.
-    unexpected = {k for k in present - set(names.values()) if not k.endswith('position_ids')}
-    missing = {f'{name} ({key})' for key, name in names.items() if name not in checkpoint}
-    check_keys(source, component, missing, unexpected)
-    state = {key: fit_pointwise(checkpoint[name], own[key].ndim) for key, name in names.items()}
-    load_strictly(source, component, module, state)
+    names = component_names(component, own)
+    missing = {f'{name} ({key})' for key, name in names.items() if name not in present}
+    advice = OTHER_ARCHITECTURE
+    if component == 'unet':
+        advice = f'{_inputs_of_unet(file.tensors, own)} {advice}'.strip()
+    check_keys(file.source, component, missing, present - set(names.values()), advice)
+    state = {key: fit_pointwise(file.tensors[n], own[key].ndim) for key, n in names.items()}
+    load_strictly(file.source, component, module, state, advice)
+
+
+def _inputs_of_unet(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+    first = tensors.get(f'{PREFIXES["unet"]}input_blocks.0.0.weight')
+    if first is None or first.ndim != 4:
+        return ''
+    return describe_inputs(
+        first.shape[1], _width(tensors), own['conv_in.weight'].shape[1], _width(own)
+    )
+
+
+def _width(tensors: Mapping[str, Tensor]) -> int | None:
+    keys = (key for key in tensors if key.endswith('.attn2.to_k.weight'))
+    return next((tensors[key].shape[-1] for key in keys), None)

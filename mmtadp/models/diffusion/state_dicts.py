@@ -5,13 +5,18 @@ from collections.abc import Set as AbstractSet
 
 from torch import Tensor, nn
 
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.tensor_files import check_finite
+
+OTHER_ARCHITECTURE = 'Set `architecture` to the folder of the configs of this model.'
+
 
 def load_strictly(
     source: str,
     component: str,
     module: nn.Module,
     state: Mapping[str, Tensor],
-    advice: str = 'Set `architecture` to the folder of the configs of this model.',
+    advice: str = OTHER_ARCHITECTURE,
     assign: bool = False,
 ) -> None:
     """Load a state dict that must have the tensors of the module, in their shapes.
@@ -25,11 +30,12 @@ def load_strictly(
         assign (bool): Take the given tensors themselves instead of copying their values.
 
     Raises:
-        ValueError: If a tensor is missing, unexpected or has another shape.
+        RunError: If a tensor is missing, unexpected, has another shape or type, or is not finite.
     """
     own = module.state_dict()
     check_keys(source, component, own.keys() - state.keys(), state.keys() - own.keys())
     check_shapes(source, component, own, state, advice)
+    check_finite(f'{source}: {component}', state)
     module.load_state_dict(state, assign=assign)
 
 
@@ -38,17 +44,18 @@ def check_keys(
     component: str,
     missing: AbstractSet[str],
     unexpected: AbstractSet[str] = frozenset(),
+    advice: str = '',
 ) -> None:
     """Refuse missing and unexpected keys; for the arguments see :func:`load_strictly`.
 
     Raises:
-        ValueError: If there are any.
+        RunError: If there are any.
     """
     if missing or unexpected:
-        raise ValueError(
+        raise RunError(
             f'{source}: the weights of the {component} do not fit its config: {len(missing)} '
             f'missing (e.g. {sorted(missing)[:2]}), {len(unexpected)} unexpected '
-            f'(e.g. {sorted(unexpected)[:2]}).'
+            f'(e.g. {sorted(unexpected)[:2]}). {advice}'.rstrip()
         )
 
 
@@ -59,7 +66,7 @@ def check_shapes(
     state: Mapping[str, Tensor],
     advice: str,
 ) -> None:
-    """Refuse tensors of another shape than the model's.
+    """Refuse tensors of another shape than the model's, and integers in place of floats.
 
     Args:
         source (str): See :func:`load_strictly`.
@@ -69,13 +76,20 @@ def check_shapes(
         advice (str): See :func:`load_strictly`.
 
     Raises:
-        ValueError: If a shape differs.
+        RunError: If a shape differs, or weights are quantised.
     """
     wrong = [key for key in state if state[key].shape != own[key].shape]
     if wrong:
         key = wrong[0]
-        raise ValueError(
+        raise RunError(
             f'{source}: {len(wrong)} tensors of the {component} do not fit the architecture, e.g. '
             f"'{key}' is {tuple(state[key].shape)} in the file and {tuple(own[key].shape)} in the "
             f'architecture. {advice}'
+        )
+    floats = (key for key in state if own[key].is_floating_point())
+    quantised = [key for key in floats if not state[key].is_floating_point()]
+    if quantised:
+        raise RunError(
+            f'{source}: {len(quantised)} tensors of the {component} are quantised, e.g. '
+            f"'{quantised[0]}' is {state[quantised[0]].dtype}. Use weights in 16 or 32 bits."
         )

@@ -5,14 +5,13 @@ from pathlib import Path
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.model_folders import CONFIG, folder_content, read_config
 from mmtadp.utils.pretrained import no_pretrained_weights
 
-from .loading import load_diffusion_model
+from .loading import load_component_folder, load_diffusion_model
 from .single_file import load_component, read_single_file
-from .state_dicts import check_keys
-from .tokenizer import clip_tokenizer
-
-_TOKENIZER_FILES = ('tokenizer.json', 'vocab.json')
+from .tokenizer import TOKENIZER_FILES, check_vocabulary, clip_tokenizer, load_tokenizer
 
 
 def load_text_encoder(
@@ -30,12 +29,13 @@ def load_text_encoder(
 
     Raises:
         FileNotFoundError, ConnectionError: See :func:`load_diffusion_model`.
-        ValueError: If it does not hold a CLIP text model, or weights are missing.
+        RunError: If it does not hold a CLIP text model and its tokenizer, cannot be read, or
+            weights are missing or not finite.
     """
     path = Path(pretrained).expanduser()
     if path.is_dir():
         return _from_folder(path)
-    if path.is_file():
+    if path.exists():
         return _from_single_file(path, architecture)
     # Hub ids, and the messages for paths that do not exist.
     model = load_diffusion_model(pretrained, architecture)
@@ -43,26 +43,30 @@ def load_text_encoder(
 
 
 def _from_folder(path: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
+    source = f"pretrained='{path}'"
     folder = path / 'text_encoder' if (path / 'text_encoder').is_dir() else path
-    if not (folder / 'config.json').is_file():
-        found = sorted(entry.name for entry in path.iterdir())[:8]
-        raise ValueError(
-            f"pretrained='{path}' has no text encoder: there should be text_encoder/config.json "
-            f'or, of a text model by itself, config.json; it holds {found or "nothing"}.'
+    if not (folder / CONFIG).is_file():
+        raise RunError(
+            f'{source} has no text encoder: there should be text_encoder/config.json or, of a '
+            f'text model by itself, config.json; it holds {folder_content(path)}.'
         )
-    model, info = CLIPTextModel.from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True
-    )
-    check_keys(f"pretrained='{path}'", 'text_encoder', set(info['missing_keys']))
-    for candidate in (path / 'tokenizer', folder):
-        if any((candidate / name).is_file() for name in _TOKENIZER_FILES):
-            return model, CLIPTokenizer.from_pretrained(candidate)
-    return model, clip_tokenizer()
+    # CLIP's own folder holds an image encoder as well.
+    read_config(folder, source, 'text_encoder', ('CLIPTextModel', 'CLIPModel'))
+    model = load_component_folder(folder, source, 'text_encoder')
+    if folder != path or (path / 'tokenizer').is_dir():
+        tokenizer = load_tokenizer(path / 'tokenizer', source)
+    elif any((folder / name).is_file() for name in TOKENIZER_FILES):
+        tokenizer = load_tokenizer(folder, source)
+    else:
+        tokenizer = clip_tokenizer()
+    check_vocabulary(tokenizer, model, source)
+    return model, tokenizer
 
 
 def _from_single_file(path: Path, architecture: str | None) -> tuple[CLIPTextModel, CLIPTokenizer]:
+    file = read_single_file(path, 'pretrained', ['text_encoder'])
     with torch.device('meta'), no_pretrained_weights():
         model = load_diffusion_model(None, architecture)
     text_model = CLIPTextModel(model.text_model.config)
-    load_component(f"pretrained='{path}'", 'text_encoder', text_model, read_single_file(path))
+    load_component('text_encoder', text_model, file)
     return text_model, model.tokenizer

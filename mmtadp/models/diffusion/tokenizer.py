@@ -1,15 +1,20 @@
-"""CLIP's tokenizer for models that have none of their own."""
+"""CLIP's tokenizer: of a model's own folder, or of mmsegmentation."""
 
 import functools
+import json
+from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from mmtadp.utils.dependencies import is_importable
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.hub import hub_folder
+from mmtadp.utils.model_folders import folder_content, read_json
 
 MAX_LENGTH = 77
 HUB_ID = 'openai/clip-vit-large-patch14'
+# The first holds all that the two others hold.
+TOKENIZER_FILES = ('tokenizer.json', 'vocab.json', 'merges.txt')
 
 
 def clip_tokenizer() -> CLIPTokenizer:
@@ -38,6 +43,89 @@ def clip_tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_LENGTH)
 
 
+def load_tokenizer(folder: Path, source: str) -> CLIPTokenizer:
+    """Load the tokenizer of a pipeline; an incomplete folder is refused.
+
+    transformers makes an empty vocabulary of files that are missing.
+
+    Args:
+        folder (Path): Its folder, with ``tokenizer.json``, or ``vocab.json`` and ``merges.txt``.
+        source (str): The argument that names it, for messages.
+
+    Returns:
+        CLIPTokenizer: With all tokens and merges of its files.
+
+    Raises:
+        RunError: If files are missing, damaged, or belong to different tokenizers.
+    """
+    whole, parts = TOKENIZER_FILES[0], TOKENIZER_FILES[1:]
+    missing = [name for name in parts if not (folder / name).is_file()]
+    if not (folder / whole).is_file() and missing:
+        held = folder_content(folder) if folder.is_dir() else 'nothing'
+        raise RunError(
+            f'{source}: the tokenizer lacks {" and ".join(missing)}: {folder} holds {held}. '
+            'Download or copy the whole folder.'
+        )
+    for path in sorted(folder.glob('*.json')):
+        read_json(path, f'{source}: tokenizer')
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+        model = json.loads(tokenizer.backend_tokenizer.to_str())['model']
+    except Exception as error:  # of two libraries, one of them in Rust
+        line = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip('.')
+        raise RunError(
+            f'{source}: the tokenizer in {folder} cannot be loaded ({line}). Download or copy the '
+            'whole folder again.'
+        ) from error
+    _check_complete(tokenizer, model, folder, source)
+    return tokenizer
+
+
+def _check_complete(tokenizer: CLIPTokenizer, model: dict, folder: Path, source: str) -> None:
+    """Refuse a vocabulary without its end of text, or with tokens that no merge makes."""
+    merges = (pair if isinstance(pair, list) else pair.split(' ') for pair in model['merges'])
+    made = set(map(''.join, merges)) | tokenizer.get_added_vocab().keys()
+    # Tokens that are not made of others: one character, with or without the end of a word.
+    lost = [t for t in model['vocab'] if t not in made and len(t.removesuffix('</w>')) > 1]
+    lost = [t for t in lost if not (t.startswith('<') and t.endswith('>'))]
+    if len(model['vocab']) < 3 or tokenizer.eos_token_id is None:
+        problem = f'has a vocabulary of {len(model["vocab"])} tokens'
+    elif lost:
+        problem = f'lacks the merges of {len(lost):,} of its tokens, such as {lost[0]!r}'
+    else:
+        return
+    raise RunError(
+        f'{source}: the tokenizer in {folder} is incomplete: it {problem}. Download or copy the '
+        'whole folder again.'
+    )
+
+
+def check_vocabulary(
+    tokenizer: 'CLIPTokenizer | DeferredTokenizer', text_model: CLIPTextModel, source: str
+) -> None:
+    """Refuse a tokenizer with ids that the text model has no embedding for.
+
+    Args:
+        tokenizer (CLIPTokenizer): The tokenizer. Its greatest length becomes the text model's if
+            its files have none.
+        text_model (CLIPTextModel): The text model.
+        source (str): The argument that names them, for messages.
+
+    Raises:
+        RunError: If the text model has fewer rows than the tokenizer has tokens.
+    """
+    if isinstance(tokenizer, DeferredTokenizer):
+        return
+    rows = text_model.config.vocab_size
+    if len(tokenizer) > rows:
+        raise RunError(
+            f'{source}: the tokenizer has {len(tokenizer):,} tokens and the text encoder '
+            f'embeddings of {rows:,}. Take both from one model.'
+        )
+    length = text_model.config.max_position_embeddings
+    tokenizer.model_max_length = min(tokenizer.model_max_length, length)
+
+
 def count_clip_tokens(texts: list[str]) -> list[int]:
     """Return the length of each text in CLIP's tokens, start and end of text included."""
     if not texts:
@@ -52,22 +140,17 @@ def _tokenizer_for_counting() -> CLIPTokenizer:
 
 
 def _from_hub() -> CLIPTokenizer:
-    # Not by transformers itself: of files that it cannot fetch it makes an empty vocabulary.
+    wanted = list(TOKENIZER_FILES[1:])
     try:
-        folder = snapshot_download(HUB_ID, allow_patterns=['vocab.json', 'merges.txt'])
-    except (OSError, HfHubHTTPError) as error:
+        folder, _ = hub_folder(HUB_ID, HUB_ID, lambda names: wanted, wanted[0], "pretrained='DIR'")
+        tokenizer = load_tokenizer(folder, HUB_ID)
+    except (ConnectionError, RunError) as error:
         raise ConnectionError(
-            f"CLIP's vocabulary is in mmsegmentation, which is not installed, and in {HUB_ID}, "
-            f'which cannot be fetched from the hub ({str(error).splitlines()[0]}). Install '
-            'mmsegmentation, or set `pretrained` to a diffusers folder, which has its own '
-            'tokenizer.'
+            f"CLIP's vocabulary is in mmsegmentation, which is not installed, and in {HUB_ID}: "
+            f'{error} Install mmsegmentation, or set `pretrained` to a diffusers folder, which '
+            'has its own tokenizer.'
         ) from error
-    tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=MAX_LENGTH)
-    if len(tokenizer) != 49408:
-        raise ConnectionError(
-            f"{folder} of the hub's {HUB_ID} is incomplete: it has {len(tokenizer)} of 49,408 "
-            'tokens. Remove it, or install mmsegmentation, which has the vocabulary.'
-        )
+    tokenizer.model_max_length = MAX_LENGTH
     return tokenizer
 
 

@@ -125,7 +125,7 @@ class TestMessages:
         folder = tmp_path / 'wider'
         shutil.copytree(tiny_pipeline, folder)
         config = json.loads((folder / 'unet' / 'config.json').read_text())
-        config['cross_attention_dim'] = 48
+        config['time_embedding_dim'] = 64
         (folder / 'unet' / 'config.json').write_text(json.dumps(config))
         with pytest.raises(ValueError, match='tensors of the unet do not fit the architecture'):
             load_diffusion_model(str(single_files / 'model.ckpt'), str(folder))
