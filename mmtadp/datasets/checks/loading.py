@@ -43,6 +43,12 @@ class Loaders(NamedTuple):
     depth: BaseTransform | None
     boxes: BaseTransform | None
 
+    @property
+    def truth(self) -> str:
+        """str: What they load next to images: 'masks', 'depth', 'boxes' or nothing."""
+        found = dict(masks=self.mask, depth=self.depth, boxes=self.boxes)
+        return next((name for name, loader in found.items() if loader is not None), '')
+
 
 class LoadedImage(NamedTuple):
     """An image as the network sees it before the augmentations.

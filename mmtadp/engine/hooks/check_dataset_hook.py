@@ -14,6 +14,7 @@ from mmtadp.datasets.checks import (
     check_dataset,
     conclude,
     ignored_label,
+    largest_depth,
     merge_paths,
 )
 from mmtadp.datasets.checks.loading import pipeline_transforms
@@ -88,8 +89,7 @@ class CheckDatasetHook(Hook):
                 check_dataset(
                     leaf, report, ignore=ignore, num_samples=self.num_samples, seconds=left
                 )
-        # Classes of a sample say nothing of all images, except of masks that have only one value.
-        conclude_sample(report)
+        conclude(report, largest_depth(config, split))
         self._say(report)
 
     def _say(self, report: SplitReport) -> None:
@@ -106,13 +106,6 @@ class CheckDatasetHook(Hook):
             print_log(f'{looked}: {finding} {_ALL_FILES}', logger='current', level=WARNING)
 
 
-def conclude_sample(report: SplitReport) -> None:
-    """Say of a sample with masks of 0 and 255 which class it lacks, and how much is ignored."""
-    binary = [finding for finding in report.findings if finding.kind == 'binary']
-    if binary:
-        conclude(report)
-
-
 def _leaves(dataset: Any):
     """Yield the datasets that hold images themselves."""
     parts = getattr(dataset, 'datasets', None)
@@ -123,5 +116,3 @@ def _leaves(dataset: Any):
         return
     for part in parts if parts is not None else [inner]:
         yield from _leaves(part)
-
-
