@@ -6,17 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import cv2
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from mmtadp.utils.errors import RunError
-
-DEFAULT_MAX_PIXELS = 100_000_000
-
-
-class UnusableImageError(ValueError):
-    """An image that cannot be captioned. It is listed and the run goes on."""
+from mmtadp.utils.image_files import DEFAULT_MAX_PIXELS, UnusableImageError, open_rgb
 
 
 class LoadedImage(NamedTuple):
@@ -31,63 +26,6 @@ class LoadedImage(NamedTuple):
     key: str
     pixels: Any
     problem: str | None
-
-
-def open_rgb(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
-    """Read an image upright, with 8 bits and three channels.
-
-    Args:
-        path (str): An image file.
-        max_pixels (int): Larger images are not decoded: a file of some kilobytes can claim
-            gigabytes of memory.
-
-    Returns:
-        Image: Mode RGB, rotated by its EXIF orientation. Transparency is dropped, as in mmcv's
-        loading.
-
-    Raises:
-        UnusableImageError: If it is missing, broken or too large; the message names the reason.
-    """
-    try:
-        with _without_pil_limit(), Image.open(path) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise UnusableImageError(
-                    f'{width} x {height} is {width * height:,} pixels, more than --max-pixels '
-                    f'{max_pixels:,}'
-                )
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except UnusableImageError:
-        raise
-    except FileNotFoundError:
-        raise UnusableImageError('the file does not exist') from None
-    except UnidentifiedImageError:
-        raise UnusableImageError('not an image, or of an unknown format') from None
-    except Exception as error:  # Decoders raise any error for a broken file.
-        reason = str(error).replace(repr(path), '').strip(' :')
-        raise UnusableImageError(f'{type(error).__name__}: {reason}') from error
-
-
-@contextmanager
-def _without_pil_limit() -> Iterator[None]:
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith('I'):
-        # 16 bits; PIL would clip them at 255 and leave an almost white image.
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise UnusableImageError(f'mode {image.mode} with values beyond 16 bits')
-        image = Image.fromarray((values >> 8).astype(np.uint8))
-    elif image.mode == 'F':
-        raise UnusableImageError('mode F (floating point) is not a photograph')
-    return image.convert('RGB')
 
 
 class _Images(Dataset):
@@ -123,7 +61,7 @@ def load_ahead(
         batches (Sequence[Sequence[str]]): Keys of the images of each batch.
         paths (dict[str, str]): Key to path.
         prepare (Callable): From an RGB image to the prepared one; runs in the workers.
-        max_pixels (int): See :func:`open_rgb`.
+        max_pixels (int): See :func:`~mmtadp.utils.image_files.open_rgb`.
         workers (int): Number of processes; 0 loads in this one. Each holds two batches.
 
     Yields:
@@ -135,12 +73,13 @@ def load_ahead(
         batch_sampler=batches,
         num_workers=processes,
         collate_fn=list,
-        worker_init_fn=_reset_signals,
+        worker_init_fn=_prepare_worker,
         prefetch_factor=2 if processes else None,
     )
 
 
-def _reset_signals(worker: int) -> None:
+def _prepare_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # As in training: there are as many workers as spare cores.
     # Ctrl-C reaches the whole process group. Only the main process acts on it: if workers died
     # first, it would report their death instead of the interruption. It ends them with SIGTERM,
     # for which they may have inherited its handler.

@@ -30,8 +30,8 @@ def assign_keys(images: Iterable[ImageFile], policy: str) -> dict[str, str]:
         raise RunError(f'key policy {policy!r}: expected one of {", ".join(POLICIES)}')
     paths: dict[str, str] = {}
     for image in images:
+        _check_text(image.path)
         key = normalise(_key(image, policy))
-        _check_text(image.path, key)
         if paths.setdefault(key, image.path) != image.path:
             raise RunError(
                 f'{show_pair(paths[key], image.path)} have the same key {key!r} under --key '
@@ -58,13 +58,13 @@ def _key(image: ImageFile, policy: str) -> str:
     return key
 
 
-def _check_text(path: str, key: str) -> None:
+def _check_text(path: str) -> None:
     try:
-        key.encode()
+        path.encode()
     except UnicodeEncodeError:
         raise RunError(
-            f'the file name {path!r} is not UTF-8, so it cannot be a key of a JSON file: rename '
-            'the image.'
+            f'the file name {path!r} is not UTF-8, so it cannot be written into a JSON file: '
+            'rename the image or its folder.'
         ) from None
 
 

@@ -3,7 +3,9 @@
 from .transforms import (
     CaptionLoadTransform,
     CaptionNotFoundError,
+    CheckGroundTruth,
     DomainModifier,
+    MixCaptions,
     NounsTransform,
     OracleCaptionTransform,
     OracleCropTransform,
@@ -14,7 +16,9 @@ from .transforms import (
 __all__ = [
     'CaptionLoadTransform',
     'CaptionNotFoundError',
+    'CheckGroundTruth',
     'DomainModifier',
+    'MixCaptions',
     'NounsTransform',
     'OracleCaptionTransform',
     'OracleCropTransform',

@@ -1,5 +1,6 @@
 """Metrics."""
 
 from .per_domain_metric import PerDomainMetric
+from .valid_depth_metric import ValidDepthMetric
 
-__all__ = ['PerDomainMetric']
+__all__ = ['PerDomainMetric', 'ValidDepthMetric']

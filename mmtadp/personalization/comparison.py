@@ -12,7 +12,7 @@ from mmtadp.utils.errors import RunError
 from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
 from mmtadp.utils.seeding import numbered_generator
 
-from .concept import load_model
+from .concept import check_resolution, load_model
 from .images import ImagePool
 
 
@@ -64,8 +64,11 @@ def compare_prompts(
     Raises:
         RunError: If these are inconsistent.
     """
+    if draws < 1:
+        raise RunError(f'--draws is {draws}; expected 1 or more.')
     pool = ImagePool(images, resolution, random_crop=False, flip=0, seed=seed)
     model, scheduler = load_model(pretrained, architecture)
+    check_resolution(model, resolution)
     try:
         if unet is not None:
             load_unet_weights(model.unet, unet)

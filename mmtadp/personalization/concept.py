@@ -42,12 +42,7 @@ class Concept(ABC):
         self.settings, self.accelerator = settings, accelerator
         self.pool = self._pool(settings.images)
         self.model, self.scheduler = load_model(settings.pretrained, settings.architecture)
-        factor = 2 ** (len(self.model.vae.config.block_out_channels) - 1)
-        if settings.resolution % factor:
-            raise RunError(
-                f'--resolution is {settings.resolution}; expected a multiple of {factor}, the '
-                "autoencoder's stride."
-            )
+        check_resolution(self.model, settings.resolution)
         self.encoder = TextEncoder(self.model.text_model, self.model.tokenizer)
         self.dtype = _DTYPES[settings.mixed_precision]
         self.model.vae.to(accelerator.device)
@@ -123,6 +118,20 @@ class Concept(ABC):
         draw, noise = torch.stack(normal).to(device).unbind(dim=1)
         latents = encode_images(self.model.vae, images, draw)
         return latents, noise, torch.stack(timesteps).to(device)
+
+
+def check_resolution(model: DiffusionModel, resolution: int) -> None:
+    """Check that an image of this height and width gives whole latents.
+
+    Raises:
+        RunError: If it does not.
+    """
+    factor = 2 ** (len(model.vae.config.block_out_channels) - 1)
+    if resolution < 1 or resolution % factor:
+        raise RunError(
+            f"--resolution is {resolution}; expected a multiple of {factor}, the autoencoder's "
+            'stride.'
+        )
 
 
 def load_model(pretrained: str, architecture: str | None) -> tuple[DiffusionModel, DDPMScheduler]:

@@ -1,5 +1,6 @@
 """DreamBooth (Ruiz et al. 2022): tune the U-Net so that a rare word means the domain."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from mmtadp.models.diffusion.denoising import denoising_losses
 from mmtadp.utils.atomic_files import write_file, write_folder
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.folder_lock import FolderLock
 
 from .concept import Concept
 from .images import ImagePool
@@ -117,8 +119,11 @@ class DreamBooth(Concept):
             # A folder of the user's own images, if there are enough of them.
             found = sum(path.suffix in ('.png', '.jpg', '.jpeg') for path in folder.iterdir())
             missing = [] if found >= len(paths) else missing
-        for index in tqdm(missing, desc='class images', disable=not accelerator.is_main_process):
-            (image,) = self.sample([settings.class_prompt], [settings.seed + index])
-            write_file(paths[index], image.save)
+        with FolderLock(folder) if missing and accelerator.is_main_process else nullcontext():
+            for index in tqdm(
+                missing, desc='class images', disable=not accelerator.is_main_process
+            ):
+                (image,) = self.sample([settings.class_prompt], [settings.seed + index])
+                write_file(paths[index], image.save)
         accelerator.wait_for_everyone()
         return self._pool(str(folder))

@@ -10,9 +10,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mmtadp.captioning.image_loading import UnusableImageError, open_rgb
 from mmtadp.models.diffusion.denoising import to_tensor
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.image_files import UnusableImageError, open_rgb
 from mmtadp.utils.image_sources import find_images
 
 _KEPT = 64  # resized images: a personalisation has five to some hundreds

@@ -1,6 +1,7 @@
-"""PersonalizationSettings of a personalisation."""
+"""Settings of a personalisation."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
@@ -11,7 +12,7 @@ PRECISIONS = ('no', 'fp16', 'bf16')
 
 @dataclass(frozen=True, kw_only=True)
 class PersonalizationSettings:
-    """PersonalizationSettings that textual inversion and DreamBooth share.
+    """Settings that textual inversion and DreamBooth share.
 
     Attributes:
         images (str): A folder of images of the target domain, or another source of
@@ -81,7 +82,9 @@ class PersonalizationSettings:
             self._check(name, 1)
         for name in ('warmup_steps', 'weight_decay', 'max_grad_norm', 'flip', 'seed'):
             self._check(name, 0)
-        if not self.learning_rate > 0:
+        if self.flip > 1:
+            raise RunError(f'--flip is {self.flip}; expected a probability from 0 to 1.')
+        if not 0 < self.learning_rate < math.inf:
             raise RunError(
                 f'--learning-rate is {self.learning_rate}; expected more than 0, such as 5e-4.'
             )
@@ -92,7 +95,7 @@ class PersonalizationSettings:
 
     def _check(self, name: str, least: int) -> None:
         value = getattr(self, name)
-        if not value >= least:
+        if not least <= value < math.inf:
             raise RunError(f'--{name.replace("_", "-")} is {value}; expected {least} or more.')
 
     def identity(self) -> dict:

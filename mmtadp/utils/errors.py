@@ -59,6 +59,9 @@ def exit_code(run: Callable[[], int | None], continues: str = '') -> int:
         int: 0 done, 1 a check found problems, 2 an error that the user can fix, 128 + signal
         interrupted.
     """
+    # Names of files may hold bytes that are not UTF-8.
+    if hasattr(sys.stdout, 'reconfigure'):
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         return run() or 0
     except RunError as error:

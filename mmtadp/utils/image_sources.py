@@ -2,11 +2,11 @@
 
 import glob
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mmengine.config import Config
-
+from .config_files import read_config
 from .errors import RunError
 from .text_files import read_lines
 
@@ -39,7 +39,8 @@ def find_images(
 
     Args:
         source (str): One of :data:`SOURCES`. Lines of a text file are paths, relative to
-            ``root``, and may leave the image extension out; text after a tab is ignored.
+            ``root``. They may leave the image extension out, have backslashes, and have another
+            Unicode form than the name of the file; text after a tab is ignored.
         root (str, optional): Folder that relative keys start from. Defaults to the folder
             itself, the folder of the text file, the part of a glob before its first wildcard, or
             the image folder of each dataset of a config.
@@ -62,7 +63,8 @@ def find_images(
         found = sorted(glob.glob(source, recursive=True))
         images = [ImageFile(path, start) for path in found if _is_image(path)]
     else:
-        raise RunError(f'{source!r} does not exist. Expected {SOURCES}.')
+        problem = 'is a pipe or a device' if os.path.exists(source) else 'does not exist'
+        raise RunError(f'{source!r} {problem}. Expected {SOURCES}.')
     if not images:
         raise RunError(f'{source!r} has no image; known extensions: {" ".join(IMAGE_EXTENSIONS)}.')
     unique = {}
@@ -82,9 +84,7 @@ def _from_file(
     if extension in CONFIG_EXTENSIONS:
         from .config_datasets import config_images
 
-        config = Config.fromfile(source)
-        if cfg_options:
-            config.merge_from_dict(cfg_options)
+        config = read_config(source, cfg_options)
         return [ImageFile(*image) for image in config_images(config, source, splits)]
     start = os.path.dirname(os.path.abspath(source)) if root is None else root
     return [ImageFile(path, start) for path in _listed(source, start)]
@@ -112,8 +112,15 @@ def _listed(source: str, root: str) -> list[str]:
         lines = [line.split('\t')[0].strip() for line in read_lines(source)]
     except RunError as error:
         raise RunError(f'{error} Expected {SOURCES}.') from error
-    paths = [_with_extension(os.path.join(root, line)) for line in lines]
+    lines = [line for line in lines if line]
+    paths = [_find(root, line) or os.path.join(root, line) for line in lines]
     if paths and not any(map(os.path.isfile, paths)):
+        columns = [line for line in lines if _find(root, line.split()[0])]
+        if columns:
+            raise RunError(
+                f'{source}: lines have more than a path, such as {columns[0]!r}. Keep the first '
+                'column, or separate the columns by a tab.'
+            )
         raise RunError(
             f'{source}: none of the {len(paths):,} images it lists exists, such as {paths[0]}. '
             'Paths are relative to the folder of the list, or to --root.'
@@ -121,13 +128,20 @@ def _listed(source: str, root: str) -> list[str]:
     return paths
 
 
-def _with_extension(path: str) -> str:
-    # VOC's lists of images have stems.
-    if not os.path.isfile(path) and not _is_image(path):
-        for extension in (*IMAGE_EXTENSIONS, *map(str.upper, IMAGE_EXTENSIONS)):
-            if os.path.isfile(path + extension):
-                return path + extension
-    return path
+def _find(root: str, line: str) -> str | None:
+    """Return the file that a line of a list names, or None."""
+    for name in (line, line.replace('\\', '/')):
+        for form in (name, *(unicodedata.normalize(form, name) for form in ('NFC', 'NFD'))):
+            path = os.path.join(root, form)
+            if os.path.isfile(path):
+                return path
+            if _is_image(path):
+                continue
+            # VOC's lists of images have stems.
+            for extension in (*IMAGE_EXTENSIONS, *map(str.upper, IMAGE_EXTENSIONS)):
+                if os.path.isfile(path + extension):
+                    return path + extension
+    return None
 
 
 def _constant_part(pattern: str) -> str:

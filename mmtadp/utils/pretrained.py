@@ -10,6 +10,12 @@ CHANGE_ON_PURPOSE = (
     'To change the prompt or its settings on purpose, set '
     "`custom_hooks=[dict(type='mmtadp.CaptionPromptHook', check_checkpoint=False)]`."
 )
+# For errors of `pretrained` where its weights are not read.
+CONFIGS_ONLY = (
+    'Only its configs and its tokenizer are read here, as the weights come from a checkpoint: a '
+    'folder with these few MB is enough. For the architecture of Stable Diffusion 1.5 set '
+    'pretrained=None; for another one set architecture=DIR to a folder with its configs as well.'
+)
 
 _skipped: ContextVar[bool] = ContextVar('skip_pretrained', default=False)
 

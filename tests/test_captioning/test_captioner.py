@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mmtadp.captioning import Captioner, Decoding
-from mmtadp.captioning.image_loading import open_rgb
 from mmtadp.captioning.model_inputs import PixelInputs, PromptedInputs
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.image_files import open_rgb
 from mmtadp.utils.image_sources import find_images
 from tests.utils.tiny_captioner import END, NUM_QUERIES, WORDS, save_encoder_decoder, save_llava
 

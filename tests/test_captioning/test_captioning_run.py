@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from mmtadp.captioning import Captioner, CaptioningSummary, Decoding
-from mmtadp.captioning.image_loading import open_rgb
 from mmtadp.captions import CaptionStore
 from mmtadp.captions.merge import merge_files
 from mmtadp.captions.write import ResultFiles
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.image_files import open_rgb
 from tests.utils.captioning_runs import (
     captions_of,
     change_logits,

@@ -114,9 +114,9 @@ def test_a_journal_that_not_all_share(task, monkeypatch):
     folder = ResultFiles(task.out).journal
     read = Journal.read
 
-    def read_without_the_second(self):
+    def read_without_the_second(self, entries):
         (folder / '1.jsonl').unlink(missing_ok=True)
-        return read(self)
+        return read(self, entries)
 
     monkeypatch.setattr(Journal, 'read', read_without_the_second)
     assert run_several(task, 2) == [2, 0]

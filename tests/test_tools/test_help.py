@@ -17,7 +17,7 @@ TOOLS = sorted(
 
 
 def test_counts():
-    assert len(TOOLS) == 2 + 5 + 4
+    assert len(TOOLS) == 2 + 6 + 4
 
 
 @pytest.mark.parametrize('tool', TOOLS, ids=lambda path: path.stem)

@@ -56,7 +56,7 @@ def test_a_unet(tool, tmp_path):
     code, said, _ = tool('dreambooth', '--out', 'booth', *TINY)
     assert code == 0 and "model = dict(backbone=dict(unet='booth/unet'))" in said
     assert {path.name for path in (tmp_path / 'booth').iterdir()} == {
-        *('unet', 'log.jsonl', 'settings.json', 'checkpoint.pt')
+        *('unet', 'log.jsonl', 'settings.json', 'checkpoint.pt', '.lock')
     }
 
 

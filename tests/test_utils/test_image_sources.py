@@ -72,6 +72,27 @@ def test_list_with_another_root(folder, tmp_path):
         find_images(str(tmp_path / 'train.txt'))
 
 
+def test_list_of_another_system(tmp_path):
+    """Names in another Unicode form, as after unpacking on a Mac, and backslashes."""
+    files = ['caf\u00e9.png', 'stra\u0308sse.jpg', 'night/a.png']
+    touch(tmp_path, *files)
+    (tmp_path / 'list.txt').write_text('cafe\u0301.png\nstr\u00e4sse\nnight\\a.png\n', 'utf-8')
+    assert names(find_images(str(tmp_path / 'list.txt')), tmp_path) == files
+
+
+def test_list_with_columns(folder):
+    (folder / 'list.txt').write_text('a.jpg a.png 518.8\nb.PNG b.png 518.8\n')
+    with pytest.raises(RunError, match="more than a path, such as 'a.jpg a.png 518.8'. Keep the"):
+        find_images(str(folder / 'list.txt'))
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs named pipes')
+def test_pipe(tmp_path):
+    os.mkfifo(tmp_path / 'list.txt')
+    with pytest.raises(RunError, match='is a pipe or a device. Expected a folder'):
+        find_images(str(tmp_path / 'list.txt'))
+
+
 def test_nothing_there(folder, tmp_path):
     with pytest.raises(RunError, match="'nowhere' does not exist. Expected a folder"):
         find_images('nowhere')

@@ -49,13 +49,11 @@ def caption_in_batches(captioner, paths: list[str], batches, workers: int) -> li
 
 def caption_one_by_one(captioner, paths: list[str]) -> list[str]:
     """Caption in a plain loop."""
-    from PIL import Image
+    from mmtadp.utils.image_files import open_rgb
 
     captions = []
     for path in paths:
-        with Image.open(path) as image:
-            prepared = captioner.inputs.prepare(image.convert('RGB'))
-        captions += captioner.caption([prepared])
+        captions += captioner.caption([captioner.inputs.prepare(open_rgb(path))])
     return captions
 
 

@@ -1,17 +1,23 @@
-"""Options, printing and writing that the tools of this folder share.
+"""Options and printing that the tools of this folder share.
 
 The tools check datasets that upstream has no tool for, and write missing files. Each counts the
-files, compares the counts with the published numbers, and reports each problem with its solution;
-the exit code is 1 if there is any. They do not import mmtadp, so that a check takes seconds.
+files, compares the counts with the published numbers, and reports each problem with its solution.
+
+Exit codes: 0 done, 1 problems, 2 an error that stops the check, 130 interrupted (Ctrl-C).
 """
 
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser  # noqa: E402, F401  (for the tools)
 
 Counts = dict[str, int | None]
 """Expected numbers by name; None if any number is right."""
@@ -146,20 +152,40 @@ def need_folder(root: Path, name: str, way_out: str) -> Path:
 
 
 def read_names(path: Path, report: Report, way_out: str) -> list[str]:
-    """Return the names in a list file, one per line; repeated names are a problem, and kept once.
+    """Return the names in a list file, one per line.
+
+    Repeated names are a problem and kept once. What is not the name of a file, such as ``../a``,
+    is a problem and left out: it could lead out of the dataset.
 
     Raises:
-        DatasetError: If the file is missing.
+        DatasetError: If the file is missing or is not text.
     """
-    if not path.is_file():
-        raise DatasetError(f'{path} is not there. {way_out}')
-    names = path.read_text(encoding='utf-8-sig').split()
+    names = _words(path, way_out)
+    wrong = [name for name in dict.fromkeys(names) if not _is_name(name)]
+    report.missing(f'entries of {path} that are not names of files', wrong, 'Remove them.')
+    names = [name for name in names if _is_name(name)]
     unique = list(dict.fromkeys(names))
     if len(unique) < len(names):
         seen = set()
         repeated = dict.fromkeys(name for name in names if name in seen or seen.add(name))
         report.missing(f'names repeated in {path}', repeated, 'Name each image once.')
     return unique
+
+
+def _words(path: Path, way_out: str) -> list[str]:
+    from mmtadp.utils.errors import RunError
+    from mmtadp.utils.text_files import read_text
+
+    if not path.is_file():
+        raise DatasetError(f'{path} is not there. {way_out}')
+    try:
+        return read_text(path).split()
+    except RunError as error:
+        raise DatasetError(str(error)) from error
+
+
+def _is_name(name: str) -> bool:
+    return name not in ('.', '..') and not set(name) & set('/\\:')
 
 
 def stems(folder: Path, suffix: str) -> dict[str, Path]:
@@ -174,35 +200,37 @@ def image_header(path: Path) -> tuple[str, tuple[int, int]] | None:
 
     Pixels are not decoded, so damage after the header goes unnoticed.
     """
+    # Of others, such as pipes, opening may take for ever.
+    if not path.is_file():
+        return None
     try:
-        with Image.open(path) as image:
-            return image.mode, image.size
-    except OSError:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return image.mode, image.size
+    except Exception:  # readers of headers raise any error, a size that nobody reads included
         return None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file atomically, so that an interruption leaves no partial file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def run(main: Callable[[], bool]) -> None:
+def run(parser: argparse.ArgumentParser, check: Callable[[argparse.Namespace], bool]) -> None:
     """Run a tool as a program.
 
-    The exit code is 1 if ``main`` returns False or stops at an error, and 130 after Ctrl-C.
+    The exit code is that of :func:`mmtadp.utils.errors.exit_code`, 1 if ``check`` returns False.
+
+    Args:
+        parser (ArgumentParser): The parser; ``--expected`` becomes a dict, see
+            :data:`Counts`.
+        check (Callable): The tool, given the arguments; returns whether it found no problem.
     """
-    try:
-        complete = main()
-    except DatasetError as error:
-        sys.stdout.flush()
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        print('\nInterrupted. All written files are complete; repeat the command to continue.')
-        sys.exit(130)
-    sys.exit(0 if complete else 1)
+    args = parser.parse_args()
+    args.expected = expected_counts(parser, args)
+    # After the arguments, since this import takes seconds.
+    from mmtadp.utils.errors import RunError, exit_code
+
+    def tool() -> int:
+        try:
+            return 0 if check(args) else 1
+        except DatasetError as error:
+            raise RunError(str(error)) from error
+
+    sys.exit(exit_code(tool, 'All written files are complete; the same command continues.'))

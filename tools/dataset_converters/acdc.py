@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 from _report import (
     DatasetError,
+    Parser,
     Report,
     add_expected,
-    expected_counts,
     image_header,
     need_folder,
     run,
-    write_atomically,
 )
 from PIL import Image
 
@@ -48,7 +47,7 @@ IGNORED = 255
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Check ACDC: for each condition and split the number of images, that each has '
         'a mask of training labels, and that both can be read and have one size.'
     )
@@ -103,16 +102,18 @@ def convert(source: Path, target: Path) -> None:
     Raises:
         DatasetError: If the latter is something else.
     """
+    from mmtadp.utils.atomic_files import write_bytes
+
     try:
         with Image.open(source) as image:
             if image.mode not in ('L', 'P'):
                 raise ValueError(f'a {image.mode} image, not 8-bit labels')
             mask = train_ids(np.array(image))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # readers of images raise any error
         raise DatasetError(f'{source}: {error}. {UNPACK}') from error
     content = io.BytesIO()
     Image.fromarray(mask).save(content, 'PNG')
-    write_atomically(target, content.getvalue())
+    write_bytes(target, content.getvalue())
 
 
 def tree(folder: Path, suffix: str) -> dict[str, Path]:
@@ -165,11 +166,9 @@ def check_sizes(report: Report, part: str, pairs: list) -> None:
     report.missing(f'images of {part} of another size than their mask', different, UNPACK)
 
 
-def main() -> bool:
-    """Run the tool; return whether no problem was found."""
-    parser = make_parser()
-    args = parser.parse_args()
-    report = Report(f'ACDC in {args.root}', expected_counts(parser, args))
+def check(args: argparse.Namespace) -> bool:
+    """Check as the command line asks; return whether no problem was found."""
+    report = Report(f'ACDC in {args.root}', args.expected)
     for folder in ('rgb_anon', 'gt'):
         need_folder(args.root, folder, UNPACK)
     for part in PUBLISHED:
@@ -179,4 +178,4 @@ def main() -> bool:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(make_parser(), check)

@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 
 from _report import (
     Counts,
+    Parser,
     Report,
     add_expected,
-    expected_counts,
     image_header,
     need_folder,
     read_names,
@@ -34,7 +34,7 @@ UNPACK = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Check Watercolor2k or Comic2k: numbers of images, every listed image and its '
         'annotation, the class names, the boxes. Writes nothing.'
     )
@@ -60,7 +60,7 @@ def box_problem(box: ElementTree.Element | None, width: int, height: int) -> str
     """
     try:
         xmin, ymin, xmax, ymax = (int(float(box.findtext(side))) for side in SIDES)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, OverflowError, TypeError, ValueError):
         return 'without four numbers'
     text = f'({xmin}, {ymin}, {xmax}, {ymax})'
     if xmax <= xmin or ymax <= ymin:
@@ -92,9 +92,13 @@ class Annotations:
 
     def read(self, path: Path, width: int, height: int) -> None:
         """Read the annotation of an image of a size."""
+        if not path.is_file():
+            self.unreadable.append(f'{path.name} (not a file)')
+            return
         try:
             objects = ElementTree.parse(path).getroot().findall('object')
-        except ElementTree.ParseError as error:
+        # Of an encoding that Python does not know, or that the text is not in.
+        except (ElementTree.ParseError, LookupError, OSError, ValueError) as error:
             self.unreadable.append(f'{path.name} ({error})')
             return
         names = [(item.findtext('name') or '').strip() for item in objects]
@@ -165,14 +169,11 @@ def check(root: Path, classes: Sequence[str], expected: Counts) -> bool:
     return report.conclude()
 
 
-def main() -> bool:
-    """Run the tool; return whether no problem was found."""
-    parser = make_parser()
-    args = parser.parse_args()
-    expected = expected_counts(parser, args)
-    complete = [check(root, args.classes, expected) for root in args.roots]
+def check_all(args: argparse.Namespace) -> bool:
+    """Check as the command line asks; return whether no problem was found."""
+    complete = [check(root, args.classes, args.expected) for root in args.roots]
     return all(complete)
 
 
 if __name__ == '__main__':
-    run(main)
+    run(make_parser(), check_all)

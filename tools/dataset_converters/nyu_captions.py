@@ -15,14 +15,13 @@ from typing import Any
 
 from _report import (
     DatasetError,
+    Parser,
     Report,
     add_expected,
-    expected_counts,
     need_folder,
     run,
     some,
     stems,
-    write_atomically,
 )
 
 PUBLISHED = {'train': 24231, 'test': 654}
@@ -37,7 +36,7 @@ CONVERT = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Rename the keys of an NYU caption file to the stems of the images on disk, '
         'and compare both sides. Keys that are stems already stay as they are.'
     )
@@ -135,12 +134,12 @@ def compare(report: Report, root: Path, keys: set[str]) -> None:
         )
 
 
-def main() -> bool:
-    """Run the tool; return whether no problem was found."""
-    parser = make_parser()
-    args = parser.parse_args()
+def check(args: argparse.Namespace) -> bool:
+    """Rename as the command line asks; return whether no problem was found."""
+    from mmtadp.utils.atomic_files import write_bytes
+
     out = args.out or args.captions
-    report = Report(f'NYU captions in {args.captions}', expected_counts(parser, args))
+    report = Report(f'NYU captions in {args.captions}', args.expected)
     entries = read_entries(args.captions)
     renamed = rename(entries, args.captions, report.show)
     report.note(f'captions: {len(renamed):,}')
@@ -154,10 +153,10 @@ def main() -> bool:
         report.note(f'the keys of {out} are already right')
     else:
         # Even if images lack a caption: renaming loses nothing.
-        write_atomically(out, content)
+        write_bytes(out, content)
         report.note(f'wrote {out}')
     return report.conclude()
 
 
 if __name__ == '__main__':
-    run(main)
+    run(make_parser(), check)

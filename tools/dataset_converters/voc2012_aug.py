@@ -12,16 +12,15 @@ from pathlib import Path
 
 from _report import (
     DatasetError,
+    Parser,
     Report,
     add_expected,
-    expected_counts,
     image_header,
     need_folder,
     read_names,
     run,
     some,
     stems,
-    write_atomically,
 )
 
 MASKS = 'SegmentationClassAug'
@@ -39,7 +38,7 @@ GET_MASKS = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Write ImageSets/Segmentation/trainaug.txt: all masks of SegmentationClassAug '
         'except those of val. Numbers, images and masks are checked first; a list that is already '
         'right is not changed.'
@@ -67,12 +66,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 def complete_masks(root: Path, folder: Path, masks: dict[str, Path], train: list[str]) -> int:
     """Copy the masks of ``train`` that are not in ``masks``; return their number."""
+    from mmtadp.utils.atomic_files import write_bytes
+
     copied = 0
     for name in train:
         source = root / 'SegmentationClass' / f'{name}.png'
         if name not in masks and source.is_file():
             masks[name] = folder / source.name
-            write_atomically(masks[name], source.read_bytes())
+            write_bytes(masks[name], source.read_bytes())
             copied += 1
     return copied
 
@@ -94,7 +95,10 @@ def check_masks(report: Report, root: Path, folder: Path, masks: dict[str, Path]
 
 def write_list(report: Report, path: Path, names: list[str], overwrite: bool) -> None:
     """Write the list, unless there is one with the same names in any order."""
-    before = path.read_text(encoding='utf-8-sig').split() if path.is_file() else []
+    from mmtadp.utils.atomic_files import write_text
+    from mmtadp.utils.text_files import read_text
+
+    before = read_text(path).split() if path.is_file() else []
     if sorted(before) == names:
         report.note(f'{path} is already right')
         return
@@ -105,16 +109,18 @@ def write_list(report: Report, path: Path, names: list[str], overwrite: bool) ->
             f'{some(different, report.show)}. --overwrite replaces it.'
         )
         return
-    write_atomically(path, ''.join(f'{name}\n' for name in names).encode())
+    try:
+        write_text(path, ''.join(f'{name}\n' for name in names))
+    except UnicodeEncodeError as error:
+        odd = ascii(next(name for name in names if not name.isprintable()))
+        raise DatasetError(f'the name of the mask {odd} is not UTF-8. Rename it.') from error
     report.note(f'wrote {path}')
 
 
-def main() -> bool:
-    """Run the tool; return whether no problem was found."""
-    parser = make_parser()
-    args = parser.parse_args()
+def check(args: argparse.Namespace) -> bool:
+    """Check, and write, as the command line asks; return whether no problem was found."""
     root, lists = args.root, args.root / LISTS
-    report = Report(f'Pascal VOC2012 trainaug in {root}', expected_counts(parser, args))
+    report = Report(f'Pascal VOC2012 trainaug in {root}', args.expected)
     need_folder(root, 'JPEGImages', GET_VOC)
     splits = {
         name: read_names(lists / f'{name}.txt', report, GET_VOC) for name in ('train', 'val')
@@ -151,4 +157,4 @@ def main() -> bool:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(make_parser(), check)

@@ -6,15 +6,30 @@ arguments are parsed, since that takes seconds.
 """
 
 import argparse
+import math
+import sys
+from pathlib import Path
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import (  # noqa: E402, F401  (the methods' tools import them from here)
+    Parser,
+    fraction,
+    new_folder,
+    non_negative,
+    non_negative_number,
+    number,
+    positive,
+    positive_number,
+    seed,
+)
 
 PRECISIONS = ('no', 'fp16', 'bf16')
 
 
 def new_parser(description: str) -> argparse.ArgumentParser:
     """Return a parser that leaves out arguments that are not given."""
-    return argparse.ArgumentParser(
-        description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False
-    )
+    return Parser(description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, **defaults: object) -> None:
@@ -25,7 +40,9 @@ def add_common_arguments(parser: argparse.ArgumentParser, **defaults: object) ->
         defaults (object): The method's defaults where they differ, for the help texts.
     """
     parser.add_argument('images', help='folder of images of the domain, without labels')
-    parser.add_argument('--out', required=True, metavar='FOLDER', help='folder of the results')
+    parser.add_argument(
+        '--out', type=new_folder, required=True, metavar='FOLDER', help='folder of the results'
+    )
     parser.add_argument(
         '--pretrained',
         help='hub id, diffusers folder, or single .safetensors or .ckpt file in CompVis layout '
@@ -38,15 +55,15 @@ def add_common_arguments(parser: argparse.ArgumentParser, **defaults: object) ->
 
     group = parser.add_argument_group('training')
     for name, kind, default, text in (
-        ('batch-size', int, 1, 'images per process and forward pass'),
-        ('accumulate', int, 1, 'forward passes per step'),
-        ('warmup-steps', int, 0, 'steps in which the learning rate rises'),
-        ('weight-decay', float, 0.01, 'weight decay of AdamW'),
-        ('max-grad-norm', float, 0.0, 'largest norm of the gradients; 0: no limit'),
-        ('resolution', int, 512, 'height and width of a crop'),
-        ('flip', float, 0.0, 'probability of a mirror image'),
-        ('seed', int, 0, 'the same seed gives the same draws on any machine'),
-        ('checkpoint-every', int, 500, 'steps between checkpoints'),
+        ('batch-size', positive, 1, 'images per process and forward pass'),
+        ('accumulate', positive, 1, 'forward passes per step'),
+        ('warmup-steps', non_negative, 0, 'steps in which the learning rate rises'),
+        ('weight-decay', non_negative_number, 0.01, 'weight decay of AdamW'),
+        ('max-grad-norm', non_negative_number, 0.0, 'largest norm of the gradients; 0: no limit'),
+        ('resolution', positive, 512, 'height and width of a crop'),
+        ('flip', fraction, 0.0, 'probability of a mirror image'),
+        ('seed', seed, 0, 'the same seed gives the same draws on any machine'),
+        ('checkpoint-every', positive, 500, 'steps between checkpoints'),
     ):
         default = defaults.get(name.replace('-', '_'), default)
         group.add_argument(f'--{name}', type=kind, help=f'{text} (default: {default})')
@@ -69,11 +86,12 @@ def add_common_arguments(parser: argparse.ArgumentParser, **defaults: object) ->
     group.add_argument(
         '--validation-prompts', nargs='+', metavar='PROMPT', help='prompts (default: none)'
     )
+    finite = number(-math.inf)
     for name, kind, default, text in (
-        ('validation-every', int, 500, 'steps between validations'),
-        ('validation-images', int, 4, 'images of each prompt'),
-        ('sampling-steps', int, 30, 'DDIM steps of an image'),
-        ('guidance', float, 7.5, 'scale of classifier-free guidance'),
+        ('validation-every', positive, 500, 'steps between validations'),
+        ('validation-images', positive, 4, 'images of each prompt'),
+        ('sampling-steps', positive, 30, 'DDIM steps of an image'),
+        ('guidance', finite, 7.5, 'scale of classifier-free guidance'),
     ):
         group.add_argument(f'--{name}', type=kind, help=f'{text} (default: {default})')
 

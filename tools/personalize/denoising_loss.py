@@ -8,11 +8,16 @@ Images, noise and timesteps are the same for all prompts; differences are to the
 
 import argparse
 import sys
+from pathlib import Path
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, device, positive, seed  # noqa: E402
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Compare the denoising loss under prompts.')
+    parser = Parser(description='Compare the denoising loss under prompts.')
     parser.add_argument('images', help='folder of images that nothing was learned from')
     parser.add_argument('--prompts', nargs='+', required=True, help="prompts; '' is the null text")
     parser.add_argument(
@@ -24,36 +29,41 @@ def make_parser() -> argparse.ArgumentParser:
         '--unet', help="DreamBooth's U-Net, which replaces the one of --pretrained"
     )
     parser.add_argument('--learned-embeds', nargs='+', default=(), metavar='FILE')
-    parser.add_argument('--resolution', type=int, default=512)
+    parser.add_argument('--resolution', type=positive, default=512)
     parser.add_argument(
-        '--draws', type=int, default=8, help='noise samples of each image (default: 8)'
+        '--draws', type=positive, default=8, help='noise samples of each image (default: 8)'
     )
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--device', help='default: a GPU if there is one')
+    parser.add_argument('--seed', type=seed, default=0)
+    parser.add_argument('--device', type=device, help='default: a GPU if there is one')
     return parser
 
 
-def main() -> int:
-    """Compare as the command line asks; return the exit code."""
-    args = make_parser().parse_args()
-    # After the arguments, since these imports take seconds.
+def compare(args: argparse.Namespace) -> None:
+    """Compare as the command line asks, and print a table.
+
+    Raises:
+        RunError: If images, prompts and files are inconsistent.
+    """
     import torch
 
     from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
     from mmtadp.personalization import compare_prompts
-    from mmtadp.utils.errors import RunError
 
     args.pretrained = args.pretrained or DEFAULT_HUB_ID
     args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        found = compare_prompts(**vars(args))
-    except RunError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    found = compare_prompts(**vars(args))
     print('loss      difference           prompt')
     for row in found:
         print(f'{row.loss:.5f}  {row.difference:+.5f} ± {row.error:.5f}  {row.prompt!r}')
-    return 0
+
+
+def main() -> int:
+    """Compare, and return the exit code."""
+    args = make_parser().parse_args()
+    # After the arguments, since this import takes seconds.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: compare(args))
 
 
 if __name__ == '__main__':

@@ -14,7 +14,15 @@ interrupted (Ctrl-C), 143 terminated.
 import argparse
 import sys
 
-from _training_arguments import add_common_arguments, new_parser, run
+from _training_arguments import (
+    add_common_arguments,
+    new_folder,
+    new_parser,
+    non_negative_number,
+    positive,
+    positive_number,
+    run,
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -27,12 +35,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--steps',
-        type=int,
+        type=positive,
         help='optimiser steps: 1000 in the paper (default), 500 for Dark Zurich in its Sec. D.1',
     )
     parser.add_argument(
         '--learning-rate',
-        type=float,
+        type=positive_number,
         help="constant: 5e-6 in the paper's Table S4 (default), 2e-6 in its Sec. D.1",
     )
     group = parser.add_argument_group('prior preservation')
@@ -41,12 +49,15 @@ def make_parser() -> argparse.ArgumentParser:
         help="turn it on: caption of images that the model itself generates, e.g. 'an image' "
         '(the paper contradicts itself: 200 of them in Table S4, none in Sec. D.1)',
     )
-    group.add_argument('--class-images', type=int, help='number of images (default: 200)')
+    group.add_argument('--class-images', type=positive, help='number of images (default: 200)')
     group.add_argument(
         '--class-folder',
+        type=new_folder,
         help='folder of these images; missing ones are generated (default: OUT/class_images)',
     )
-    group.add_argument('--prior-weight', type=float, help='weight of their loss (default: 1)')
+    group.add_argument(
+        '--prior-weight', type=non_negative_number, help='weight of their loss (default: 1)'
+    )
     add_common_arguments(parser, max_grad_norm=1.0)
     return parser
 

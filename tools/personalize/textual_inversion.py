@@ -15,7 +15,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from _training_arguments import add_common_arguments, new_parser, run
+from _training_arguments import (
+    add_common_arguments,
+    new_parser,
+    positive,
+    positive_number,
+    run,
+)
 
 # Keys of mmtadp.personalization.TEMPLATES.
 TEMPLATES = ('style', 'painting', 'photo', 'object')
@@ -42,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--initializer', required=True, help='word whose embedding the token starts from'
     )
-    parser.add_argument('--num-vectors', type=int, help='vectors of the token (default: 1)')
+    parser.add_argument('--num-vectors', type=positive, help='vectors of the token (default: 1)')
     parser.add_argument(
         '--templates',
         type=_templates,
@@ -51,11 +57,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--steps',
-        type=int,
+        type=positive,
         help="optimiser steps: 3000 in the paper's Table S4 (default), 1000 in its Sec. D.1",
     )
     parser.add_argument(
-        '--learning-rate', type=float, help='constant (default: 5e-4, as in the paper)'
+        '--learning-rate', type=positive_number, help='constant (default: 5e-4, as in the paper)'
     )
     add_common_arguments(parser, accumulate=4, flip=0.5)
     return parser

@@ -5,6 +5,7 @@ crop_size = (512, 512)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', reduce_zero_label=True),
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='RandomResize', scale=(2048, 512), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='RandomFlip', prob=0.5),
@@ -16,6 +17,7 @@ test_pipeline = [
     dict(type='Resize', scale=(2048, 512), keep_ratio=True),
     # Metrics are computed at the original size, so annotations are loaded after resizing.
     dict(type='LoadAnnotations', reduce_zero_label=True),
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 # Multi-scale and flip, at 0.5 to 1.75 times the single-scale test size.

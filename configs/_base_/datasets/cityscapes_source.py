@@ -13,6 +13,7 @@ load_train_caption = dict(
 train_transforms = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
+    dict(type='mmtadp.CheckGroundTruth'),
     # To 1280 x 640: the published code, too, keeps the ratio.
     dict(type='Resize', scale=(1280, 720), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
@@ -26,6 +27,7 @@ test_transforms = [
     dict(type='Resize', scale=(1024, 512), keep_ratio=True),
     # Metrics are computed at the original size, so annotations are loaded after resizing.
     dict(type='LoadAnnotations'),
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
 # Multi-scale and flip, at 0.5 to 1.75 times the single-scale test size.

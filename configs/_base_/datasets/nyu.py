@@ -19,6 +19,7 @@ load_depth = dict(type='LoadDepthAnnotation', depth_rescale_factor=1e-3)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     load_depth,
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='RandomDepthMix', prob=0.25),
     dict(type='RandomFlip', prob=0.5),
     dict(type='RandomCrop', crop_size=crop_size),
@@ -40,6 +41,7 @@ test_pipeline = [
     dict(type='Resize', scale=(2000, 480), keep_ratio=True),
     # Metrics are computed at the original size, so depth is loaded after resizing.
     load_depth,
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
 train_dataloader = dict(
@@ -70,7 +72,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='DepthMetric',
+    type='mmtadp.ValidDepthMetric',
     min_depth_eval=1e-3,
     max_depth_eval=10.0,
     crop_type='nyu_crop',

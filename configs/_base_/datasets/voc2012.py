@@ -7,6 +7,7 @@ crop_size = (512, 512)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
+    dict(type='mmtadp.CheckGroundTruth'),
     # In HSV, by up to 10 of 180 or 255 each; mmseg's has factors for the saturation.
     dict(
         type='PhotoMetricDistortion',
@@ -28,6 +29,7 @@ test_pipeline = [
     # Metrics are computed at the original size (in the published code at 512 x 512), so
     # annotations are loaded after resizing.
     dict(type='LoadAnnotations'),
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 # Multi-scale and flip, at 0.5 to 1.75 times the single-scale test size.
@@ -84,4 +86,5 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
-auto_scale_lr = dict(enable=False, base_batch_size=8)
+# Without accumulation, which mmengine does not count.
+auto_scale_lr = dict(enable=False, base_batch_size=2)

@@ -1,6 +1,6 @@
 """Checks of images, ground truth and captions before a training."""
 
-from .config_check import check_config, ignored_label
+from .config_check import check_config, ignored_label, largest_depth
 from .report import KINDS, LEVELS, NOTE, STOP, WARN, Finding, SplitReport
 from .samples import check_dataset, conclude, merge_paths
 
@@ -16,5 +16,6 @@ __all__ = [
     'check_dataset',
     'conclude',
     'ignored_label',
+    'largest_depth',
     'merge_paths',
 ]

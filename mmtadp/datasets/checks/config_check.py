@@ -69,7 +69,7 @@ def check_config(
                     part.dataset, report, ignore=ignore, workers=workers, progress=progress
                 )
                 report.add(_unused_files(part.dataset))
-        conclude(report, _max_depth(config, split))
+        conclude(report, largest_depth(config, split))
         reports.append(report)
     check_caption_files(reports, parts, count_tokens)
     return reports, parts
@@ -78,12 +78,14 @@ def check_config(
 def _build(config: Config, leaf: Mapping, report: SplitReport) -> Part | None:
     """Build a dataset with its loading transforms only; None, and findings, if it fails."""
     loaders = [step for step in walk(leaf.get('pipeline', ())) if is_loader(step)]
+    report.add(_annotation_files(config, leaf))
     try:
-        lazy = build_leaf(config, leaf, lazy_init=True)
-        report.add(check_annotations(lazy))
         dataset = build_leaf(config, leaf, loaders)
+        error = None if len(dataset) else ValueError('it has no image')
     # Datasets and transforms of any package raise errors of any type.
-    except Exception as error:
+    except Exception as raised:
+        error = raised
+    if error is not None:
         reason = explain_empty(config, leaf)
         if reason is not None:
             report.add([Finding(STOP, 'empty', report.name, reason)])
@@ -93,10 +95,27 @@ def _build(config: Config, leaf: Mapping, report: SplitReport) -> Part | None:
             report.add([Finding(STOP, 'config', report.name, text)])
         return None
     report.classes = report.classes or tuple(dataset.metainfo.get('classes') or ())
-    report.palette = report.palette or list(dataset.metainfo.get('palette') or ())
+    report.palette = report.palette or _palette(leaf, dataset)
     folders = {os.path.dirname(dataset.get_data_info(i)['img_path']) for i in range(len(dataset))}
     report.folders += sorted(folders - set(report.folders))
     return Part(leaf, dataset)
+
+
+def _annotation_files(config: Config, leaf: Mapping) -> list[Finding]:
+    try:
+        # Without reading its files: mmengine joins the paths.
+        dataset = build_leaf(config, leaf, lazy_init=True)
+    except Exception:  # The dataset itself fails as well, and is reported.
+        return []
+    return list(check_annotations(dataset))
+
+
+def _palette(leaf: Mapping, dataset: Any) -> list:
+    """Return the palette that the config or the dataset's type sets; mmseg draws others."""
+    for metainfo in (leaf.get('metainfo') or {}, type(dataset).METAINFO):
+        if isinstance(metainfo, Mapping) and metainfo.get('palette'):
+            return list(dataset.metainfo['palette'])
+    return []
 
 
 def ignored_label(config: Config, split: str) -> tuple[int, str] | None:
@@ -111,18 +130,25 @@ def ignored_label(config: Config, split: str) -> tuple[int, str] | None:
     if config.get('default_scope') != 'mmseg':
         return None
     if split == 'train':
-        heads = [part['decode_head'] for part in walk(config.get('model') or {})
-                 if 'decode_head' in part]
+        heads = [
+            part['decode_head']
+            for part in walk(config.get('model') or {})
+            if 'decode_head' in part
+        ]
         heads = heads[0] if heads and isinstance(heads[0], list | tuple) else heads
         found, source = (heads[-1] if heads else None), 'model.decode_head.ignore_index'
     else:
-        metrics = [part for part in walk([config.get(f'{split}_evaluator') or {}])
-                   if type_name(part) == 'IoUMetric']
+        metrics = [
+            part
+            for part in walk([config.get(f'{split}_evaluator') or {}])
+            if type_name(part) == 'IoUMetric'
+        ]
         found, source = (metrics[0] if metrics else None), f'{split}_evaluator.ignore_index'
     return None if found is None else (found.get('ignore_index', 255), source)
 
 
-def _max_depth(config: Config, split: str) -> float | None:
+def largest_depth(config: Config, split: str) -> float | None:
+    """Return the ``max_depth_eval`` of a split's metric; for training, that of validation."""
     evaluators = walk([config.get(f'{"val" if split == "train" else split}_evaluator') or {}])
     return next((part['max_depth_eval'] for part in evaluators if 'max_depth_eval' in part), None)
 
@@ -141,8 +167,12 @@ def _unused_files(dataset: Any) -> Iterator[Finding]:
             continue
         infos = map(dataset.get_data_info, range(len(dataset)))
         used = {os.path.abspath(info[key]) for info in infos if key in info}
-        found = (os.path.join(parent, file) for parent, _, files in os.walk(folder)
-                 for file in files if file.endswith(suffix))
+        found = (
+            os.path.join(parent, file)
+            for parent, _, files in os.walk(folder)
+            for file in files
+            if file.endswith(suffix)
+        )
         unused = sorted(path for path in found if os.path.abspath(path) not in used)
         if used and unused:
             text = f'{len(unused):,} files *{suffix} have no image, such as {unused[0]}.'

@@ -56,18 +56,22 @@ def draw_overlays(
     figure = Figure(figsize=(16, 3.6 * rows + 1.2), layout='constrained')
     figure.suptitle(
         f'{title}: {len(chosen)} of {sum(r.total for r in reports):,} images. Left: the image as '
-        'loaded. Right: its ground truth over it.',
+        'loaded. Right: its ground truth.',
         fontsize=13,
     )
     axes = figure.subplots(rows, 2 * _COLUMNS, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     shown: dict[str, tuple] = {}
+    stores: dict[tuple, CaptionStore | None] = {}
     for place, (report, part, info) in enumerate(chosen):
         row, column = divmod(place, _COLUMNS)
         pair = axes[row, 2 * column : 2 * column + 2]
+        _draw_caption(pair[0], part, info['img_path'], stores)
         shown |= _draw_sample(pair, report, part, info, ignore.get(report.name))
     if shown:
+        order = {name: label for report in reports for label, name in enumerate(report.classes)}
+        shown = dict(sorted(shown.items(), key=lambda item: order.get(item[0], len(order))))
         patches = [Patch(color=np.array(color) / 255, label=name) for name, color in shown.items()]
         figure.legend(handles=patches, loc='outside lower center', ncols=8, fontsize=9)
     target = Path(path)
@@ -105,11 +109,9 @@ def _draw_sample(
     """Draw one image, and return the colours of the names that are in it."""
     loaders = find_loaders(part.dataset.pipeline)
     path = info['img_path']
-    name = os.path.join(os.path.basename(os.path.dirname(path)), os.path.basename(path))
+    root = os.path.abspath(getattr(part.dataset, 'data_root', None) or os.path.dirname(path))
+    name = os.path.relpath(path, root)
     pair[0].set_title(f'{report.name}: {name}', fontsize=9, loc='left')
-    caption = _caption(part, path)
-    text = '\n'.join(textwrap.wrap(caption, 62)[:3])
-    pair[0].text(0, -0.03, text, transform=pair[0].transAxes, fontsize=8, va='top')
     problems = [f.kind for f in report.findings if f.level != NOTE and _is_about(f.file, info)]
     if problems:
         text = ', '.join(dict.fromkeys(problems))
@@ -142,15 +144,18 @@ def _is_about(file: str, info: dict) -> bool:
     return file in [info.get(key) for key in keys]
 
 
-def _caption(part: Part, path: str) -> str:
-    for loader in part.caption_loaders():
-        files, key, missing = caption_setting(loader)
-        try:
-            captions = CaptionStore.load(list(files), key, missing == 'null').find(path)
-        except (CaptionFileError, OSError, ValueError):
-            return 'caption: the file cannot be read'
-        return f'caption: {captions[0]}' if captions else 'caption: none'
-    return ''
+def _draw_caption(axis: Axes, part: Part, path: str, stores: dict) -> None:
+    for loader in part.caption_loaders()[:1]:
+        setting = files, key, missing = caption_setting(loader)
+        if setting not in stores:
+            try:
+                stores[setting] = CaptionStore.load(list(files), key, missing == 'null')
+            except (CaptionFileError, OSError, ValueError):  # reported already
+                stores[setting] = None
+        found = stores[setting].find(path) if stores[setting] is not None else []
+        caption = f'caption: {found[0]}' if found else 'no caption'
+        text = '\n'.join(textwrap.wrap(caption, 62)[:3])
+        axis.text(0, -0.03, text, transform=axis.transAxes, fontsize=8, va='top')
 
 
 def _rgb(image: np.ndarray) -> np.ndarray:
@@ -171,12 +176,16 @@ def _resized(image: np.ndarray, scale: float, method: int = cv2.INTER_AREA) -> n
     return cv2.resize(image, size, interpolation=method)
 
 
-def class_colors(report: SplitReport) -> list[tuple[int, int, int]]:
-    """Return an RGB colour for each class: the dataset's palette, or evenly spaced hues."""
-    if len(report.palette) == len(report.classes):
+def class_colors(report: SplitReport) -> list[tuple[int, ...]]:
+    """Return an RGB colour for each class: the dataset's palette, or colours that differ."""
+    count = len(report.classes)
+    if len(report.palette) == count:
         return [tuple(color) for color in report.palette]
-    steps = np.linspace(0, 1, max(len(report.classes), 1), endpoint=False)
-    return [tuple((np.array(colormaps['hsv'](step)[:3]) * 255).astype(int)) for step in steps]
+    if count <= 20:
+        colors = [colormaps['tab20'](label) for label in range(count)]
+    else:
+        colors = [colormaps['hsv'](step) for step in np.linspace(0, 1, count, endpoint=False)]
+    return [tuple(round(255 * part) for part in color[:3]) for color in colors]
 
 
 def _draw_mask(axis: Axes, image, values, rules, report) -> dict[str, tuple]:
@@ -210,11 +219,11 @@ def _draw_mask(axis: Axes, image, values, rules, report) -> dict[str, tuple]:
 def _draw_depth(axis: Axes, values: np.ndarray, factor: float) -> dict[str, tuple]:
     depth = values.astype(np.float32) * factor
     invalid = ~np.isfinite(depth) | (depth <= 0)
-    shown = axis.imshow(np.ma.array(depth, mask=invalid), cmap='viridis_r')
-    axis.set_facecolor('black')
+    colors = colormaps['viridis_r'].with_extremes(bad='black')
+    shown = axis.imshow(np.ma.array(depth, mask=invalid), cmap=colors)
     bar = axis.figure.colorbar(shown, ax=axis, fraction=0.04)
     bar.set_label('metres', fontsize=8)
-    return {'no valid depth': (255, 255, 255)} if invalid.any() else {}
+    return {'no valid depth': (0, 0, 0)} if invalid.any() else {}
 
 
 def _draw_boxes(axis: Axes, image, info: dict, report, scale: float) -> dict[str, tuple]:
@@ -229,8 +238,15 @@ def _draw_boxes(axis: Axes, image, info: dict, report, scale: float) -> dict[str
         box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=color, lw=2, ls=style)
         axis.add_patch(box)
         name = report.classes[label]
-        axis.text(x1, y1, name, fontsize=7, color='white', va='bottom',
-                  bbox={'facecolor': color, 'pad': 1, 'lw': 0})
+        axis.text(
+            x1,
+            y1,
+            name,
+            fontsize=7,
+            color='white',
+            va='bottom',
+            bbox={'facecolor': color, 'pad': 1, 'lw': 0},
+        )
         names[name] = colors[label]
         if instance.get('ignore_flag'):
             names['dotted: ignored'] = (127, 127, 127)

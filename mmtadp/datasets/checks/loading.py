@@ -43,6 +43,12 @@ class Loaders(NamedTuple):
     depth: BaseTransform | None
     boxes: BaseTransform | None
 
+    @property
+    def truth(self) -> str:
+        """str: What they load next to images: 'masks', 'depth', 'boxes' or nothing."""
+        found = dict(masks=self.mask, depth=self.depth, boxes=self.boxes)
+        return next((name for name, loader in found.items() if loader is not None), '')
+
 
 class LoadedImage(NamedTuple):
     """An image as the network sees it before the augmentations.
@@ -81,7 +87,8 @@ def pipeline_transforms(part: Any) -> Iterator[BaseTransform]:
         yield from pipeline_transforms(list(part.values()))
     elif isinstance(part, Compose):
         yield from pipeline_transforms(part.transforms)
-    elif isinstance(part, BaseTransform):
+    # Transforms that mix images need not be of mmcv's class for MultiImageMixDataset.
+    elif isinstance(part, BaseTransform) or hasattr(part, 'get_indexes'):
         yield part
         yield from pipeline_transforms(list(vars(part).values()))
 

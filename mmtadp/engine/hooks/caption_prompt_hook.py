@@ -11,6 +11,7 @@ from mmtadp.registry import HOOKS, register_module
 from mmtadp.utils.plain_checkpoint import make_plain, restore_histories
 
 from .learned_token_check import check_learned_tokens
+from .mixed_caption_check import check_mixed_captions
 from .prompt_handover import install_prompt_hooks
 
 # The loops of the current run are built when it begins; the others are configs or None.
@@ -50,16 +51,18 @@ class CaptionPromptHook(Hook):
         install_prompt_hooks(runner.model)
 
     def before_run(self, runner) -> None:
-        """Install the forward hooks and check the learned tokens in captions.
+        """Install the forward hooks, and check the captions that pipelines write.
 
         Raises:
-            ValueError: See :func:`install_prompt_hooks` and :func:`check_learned_tokens`.
+            ValueError: See :func:`install_prompt_hooks`, :func:`check_learned_tokens` and
+                :func:`check_mixed_captions`.
         """
         install_prompt_hooks(runner.model)
         for stage, name in _LOOPS.items():
             dataloader = getattr(getattr(runner, name, None), 'dataloader', None)
             if dataloader is not None:
                 check_learned_tokens(runner.model, dataloader.dataset, stage)
+                check_mixed_captions(runner.model, dataloader.dataset, stage)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Describe the model in the checkpoint's meta, and make the checkpoint plain."""

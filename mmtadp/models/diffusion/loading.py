@@ -12,7 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.hub import hub_folder, model_files, similar_paths
 from mmtadp.utils.model_folders import CONFIG, folder_content, load_part, read_config
-from mmtadp.utils.pretrained import skipping_pretrained
+from mmtadp.utils.pretrained import CONFIGS_ONLY, skipping_pretrained
 
 from .compvis_layout import describe_inputs
 from .single_file import SUFFIXES, load_component, read_single_file
@@ -77,7 +77,12 @@ def load_diffusion_model(
         ConnectionError: If a hub id cannot be fetched.
     """
     skip = skipping_pretrained()
-    model = _load(pretrained, architecture, skip)
+    try:
+        model = _load(pretrained, architecture, skip)
+    except (FileNotFoundError, ConnectionError) as error:
+        if not skip:
+            raise
+        raise type(error)(f'{error} {CONFIGS_ONLY}') from error
     if unet is not None and not skip:
         load_unet_weights(model.unet, unet)
     return model

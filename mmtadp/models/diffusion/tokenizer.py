@@ -1,5 +1,6 @@
 """CLIP's tokenizer: of a model's own folder, or of mmsegmentation."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -129,8 +130,13 @@ def count_clip_tokens(texts: list[str]) -> list[int]:
     """Return the length of each text in CLIP's tokens, start and end of text included."""
     if not texts:
         return []
-    encoded = clip_tokenizer()(texts, truncation=False, verbose=False)
+    encoded = _tokenizer_for_counting()(texts, truncation=False, verbose=False)
     return list(map(len, encoded['input_ids']))
+
+
+@functools.cache
+def _tokenizer_for_counting() -> CLIPTokenizer:
+    return clip_tokenizer()
 
 
 def _from_hub() -> CLIPTokenizer:

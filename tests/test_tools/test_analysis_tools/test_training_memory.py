@@ -54,7 +54,7 @@ def test_command(tool, tiny_pipeline, tmp_path, monkeypatch, capsys):
     config = tiny_version(
         Config.fromfile(CONFIGS / 'tadp40_ade20k_80k_1gpu.py'), tiny_pipeline, tmp_path
     )
-    config.model.backbone.architecture = str(tiny_pipeline)
+    assert config.model.backbone.pretrained == str(tiny_pipeline)  # whose sizes are measured
     config.dump(tmp_path / 'tiny.py')
     arguments = ['training_memory.py', str(tmp_path / 'tiny.py'), '--size', '64', '64']
     monkeypatch.setattr('sys.argv', arguments)

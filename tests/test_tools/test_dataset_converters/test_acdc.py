@@ -110,7 +110,7 @@ def test_what_is_no_mask_of_label_ids(converter, acdc):
     target.unlink()
     write_image(source, value=40)
     result = converter('acdc', acdc, *COUNTS, '--convert')
-    assert result.code == 1
+    assert result.code == 2
     assert f'{source}: values [40] are no label ids, which end at 33. Unpack' in result.err
     write_image(source, mode='RGB')
     result = converter('acdc', acdc, *COUNTS, '--convert')
@@ -130,8 +130,8 @@ def test_damaged_files_and_sizes(converter, acdc):
 
 def test_what_has_to_be_there(converter, acdc, tmp_path):
     result = converter('acdc')
-    assert result.code == 1
-    assert result.err.startswith('data/acdc is not a folder. Unpack')
+    assert result.code == 2
+    assert result.err.startswith('error: data/acdc is not a folder. Unpack')
     shutil.rmtree(acdc / 'gt')
     assert f'{acdc} has no folder gt. Unpack' in converter('acdc', acdc).err
 

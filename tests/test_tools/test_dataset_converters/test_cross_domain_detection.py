@@ -104,6 +104,7 @@ def test_wrong_classes(converter, watercolor):
         (bndbox(1, 2, 3), 'without four numbers'),
         (bndbox(1, 2, 3, 'four'), 'without four numbers'),
         (bndbox(1, 2, 'nan', 4), 'without four numbers'),
+        (bndbox(1, 2, 'inf', 4), 'without four numbers'),
         (bndbox(5, 2, 3, 4), '(5, 2, 3, 4) without an area'),
         # The dummy boxes of the extra sets.
         (bndbox(1, 1, 1, 1), '(1, 1, 1, 1) without an area'),
@@ -132,6 +133,13 @@ def test_damaged_files(converter, watercolor):
     result = converter('cross_domain_detection', watercolor, *COUNTS)
     assert f'unreadable images in {watercolor / "JPEGImages"} (1): 12.jpg. Unpack' in result.err
     assert 'unreadable annotations (1): 22.xml (no element found: line 1, column 12)' in result.err
+    encoded = b'<?xml version="1.0" encoding="%s"?><annotation/>'
+    (watercolor / 'Annotations' / '22.xml').write_bytes(encoded % b'no-such')
+    (watercolor / 'Annotations' / '11.xml').write_bytes(encoded % b'utf-7')
+    result = converter('cross_domain_detection', watercolor, *COUNTS)
+    assert result.code == 1
+    assert 'unreadable annotations (2): 11.xml (multi-byte encodings' in result.err
+    assert '22.xml (unknown encoding: no-such)' in result.err
 
 
 def test_an_image_in_both_lists(converter, watercolor):

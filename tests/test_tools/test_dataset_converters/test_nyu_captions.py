@@ -148,9 +148,10 @@ def test_keys_of_other_datasets(converter, data):
     file = write(data, dict.fromkeys(keys, 'a caption'))
     before = snapshot(data)
     result = converter('nyu_captions', file, *COUNTS)
-    assert result.code == 1
+    assert result.code == 2
     assert result.err == (
-        f"{file}: 3 of 4 keys do not name images of NYU, such as '/kitchen_0028b/rgb_00045.jpg' "
+        f'error: {file}: 3 of 4 keys do not name images of NYU, such as '
+        "'/kitchen_0028b/rgb_00045.jpg' "
         "or 'kitchen_0028b_00045': 'ADE_train_00000001.jpg', 'rgb_00045.jpg', '2008_000002'.\n"
     )
     assert snapshot(data) == before
@@ -160,7 +161,7 @@ def test_captions_of_other_images(converter, data):
     file = write(data, {'/study/rgb_00644.jpg': 'a study'})
     before = snapshot(data)
     result = converter('nyu_captions', file, *COUNTS)
-    assert result.code == 1
+    assert result.code == 2
     assert 'in data/nyu, so nothing is written' in result.err
     assert 'study_00644.jpg' in result.err
     assert snapshot(data) == before
@@ -174,19 +175,19 @@ def test_two_keys_of_one_image(converter, data):
     file = write(data, dict(zip(keys, ('a kitchen', 'a bathroom'))))
     before = snapshot(data)
     result = converter('nyu_captions', file, *COUNTS)
-    assert result.code == 1
+    assert result.code == 2
     assert f'{file}: keys {keys[0]!r} and {keys[1]!r} are both kitchen_0028b_00045' in result.err
     assert snapshot(data) == before
 
 
 def test_what_has_to_be_there(converter, data):
     result = converter('nyu_captions', data / 'captoins.json')
-    assert result.code == 1
+    assert result.code == 2
     assert f'caption file not found: {data / "captoins.json"}' in result.err
     (data / 'broken.json').write_text('{')
     assert 'not JSON' in converter('nyu_captions', data / 'broken.json').err
     file = write(data, AUTHORS)
     os.rename(data / 'nyu', data / 'NYU')
     result = converter('nyu_captions', file)
-    assert result.err.startswith('data/nyu is not a folder. Make it with mmsegmentation')
+    assert result.err.startswith('error: data/nyu is not a folder. Make it with mmsegmentation')
     assert converter('nyu_captions', file, '--root', data / 'NYU', *COUNTS).code == 0

@@ -1,8 +1,12 @@
 """What the dataset tools have in common."""
 
 import argparse
+import os
+import struct
+import zlib
 
 import pytest
+from PIL import Image
 
 
 @pytest.fixture
@@ -82,35 +86,58 @@ def test_files_by_stem(report, tmp_path):
     assert list(report.stems(tmp_path, '.png')) == ['a', 'a.b', 'b']
 
 
-def test_an_interrupted_write_leaves_what_was_there(report, tmp_path, monkeypatch):
-    path = tmp_path / 'lists' / 'train.txt'
-    report.write_atomically(path, b'before')
-
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(report.os, 'replace', interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        report.write_atomically(path, b'after')
-    assert path.read_bytes() == b'before'
-    assert list(path.parent.iterdir()) == [path]
-
-
 @pytest.mark.parametrize('complete, code', [(True, 0), (False, 1)])
-def test_exit_codes(report, complete, code):
+def test_exit_codes(report, monkeypatch, complete, code):
+    assert _run(report, monkeypatch, lambda args: complete) == code
+
+
+def _run(report, monkeypatch, check):
+    parser = report.Parser()
+    report.add_expected(parser, dict(train=3))
+    monkeypatch.setattr('sys.argv', ['tool'])
     with pytest.raises(SystemExit) as info:
-        report.run(lambda: complete)
-    assert info.value.code == code
+        report.run(parser, check)
+    return info.value.code
 
 
-def test_what_ends_a_tool(report, capsys):
+def test_what_ends_a_tool(report, monkeypatch, capsys):
     def fail(error):
         raise error
 
-    with pytest.raises(SystemExit) as info:
-        report.run(lambda: fail(report.DatasetError('no data')))
-    assert info.value.code == 'no data'  # the interpreter prints it and exits with 1
-    with pytest.raises(SystemExit) as info:
-        report.run(lambda: fail(KeyboardInterrupt()))
-    assert info.value.code == 130
-    assert 'repeat the command' in capsys.readouterr().out
+    assert _run(report, monkeypatch, lambda args: fail(report.DatasetError('no data'))) == 2
+    assert capsys.readouterr().err == 'error: no data\n'
+    assert _run(report, monkeypatch, lambda args: fail(KeyboardInterrupt())) == 130
+    assert 'the same command continues' in capsys.readouterr().err
+
+
+def test_names_that_lead_out_of_the_dataset(report, tmp_path):
+    path = tmp_path / 'train.txt'
+    path.write_text('a ../../b /c d/e .. C:\\f g')
+    found = report.Report('Pets')
+    assert report.read_names(path, found, '') == ['a', 'g']
+    assert found.problems == [
+        f'entries of {path} that are not names of files (5): '
+        '../../b, /c, d/e, .., C:\\f. Remove them.'
+    ]
+    path.write_bytes(b'a\xff')
+    with pytest.raises(report.DatasetError, match='train.txt is not UTF-8 text at byte 1'):
+        report.read_names(path, found, '')
+
+
+def test_headers_that_cannot_be_read(report, tmp_path):
+    Image.new('L', (3, 2)).save(tmp_path / 'a.png')
+    assert report.image_header(tmp_path / 'a.png') == ('L', (3, 2))
+    (tmp_path / 'empty.png').touch()
+    write_bomb(tmp_path / 'bomb.png')
+    os.mkfifo(tmp_path / 'pipe.png')
+    for name in ('empty', 'bomb', 'pipe', 'none'):
+        assert report.image_header(tmp_path / f'{name}.png') is None
+
+
+def write_bomb(path):
+    """Write a PNG of some bytes whose header says 60,000 x 60,000 pixels."""
+    Image.new('L', (1, 1)).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack('>II', 60_000, 60_000)
+    content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    path.write_bytes(content)

@@ -114,13 +114,17 @@ def test_missing_image_and_masks_that_are_none(converter, voc):
 
 def test_what_has_to_be_there(converter, voc):
     result = converter('voc2012_aug', voc, '--masks', 'Aug')
-    assert result.code == 1
-    assert result.err.startswith(f'{voc} has no folder Aug. Put all of SegmentationClassAug there')
+    assert result.code == 2
+    assert result.err.startswith(
+        f'error: {voc} has no folder Aug. Put all of SegmentationClassAug there'
+    )
     (voc / 'ImageSets' / 'Segmentation' / 'val.txt').unlink()
     result = converter('voc2012_aug', voc)
-    assert result.code == 1
+    assert result.code == 2
     assert f'{voc / "ImageSets/Segmentation/val.txt"} is not there. Unpack' in result.err
-    assert converter('voc2012_aug', 'nowhere').err.startswith('nowhere is not a folder. Unpack')
+    assert converter('voc2012_aug', 'nowhere').err.startswith(
+        'error: nowhere is not a folder. Unpack'
+    )
 
 
 def test_the_default_folder(converter, voc, tmp_path):
@@ -129,3 +133,14 @@ def test_the_default_folder(converter, voc, tmp_path):
     result = converter('voc2012_aug', *COUNTS)
     assert result.code == 0
     assert 'Pascal VOC2012 trainaug in data/VOCdevkit/VOC2012' in result.out
+
+
+def test_a_crafted_list_copies_nothing_into_the_set(converter, voc, tmp_path):
+    write_image(tmp_path / 'x.png')
+    names = voc / 'ImageSets' / 'Segmentation' / 'train.txt'
+    names.write_text(names.read_text() + '../../../x\n')
+    before = snapshot(voc)
+    result = converter('voc2012_aug', voc, *COUNTS, '--complete')
+    assert result.code == 1
+    assert f'entries of {names} that are not names of files (1): ../../../x.' in result.err
+    assert snapshot(voc) == before

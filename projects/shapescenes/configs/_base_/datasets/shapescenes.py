@@ -36,12 +36,14 @@ metainfo = dict(
 train_transforms = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 test_transforms = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
 ]
 train_pipeline = [_base_.load_caption, *train_transforms]

@@ -15,12 +15,14 @@ load_depth = dict(type='LoadDepthAnnotation', depth_rescale_factor=1e-3)
 train_transforms = [
     dict(type='LoadImageFromFile'),
     load_depth,
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
 test_transforms = [
     dict(type='LoadImageFromFile'),
     load_depth,
+    dict(type='mmtadp.CheckGroundTruth'),
     dict(type='PackSegInputs', meta_keys=meta_keys),
 ]
 train_pipeline = [_base_.load_caption, *train_transforms]
@@ -44,5 +46,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 # Pixels at 10 m or more, for example the sky, are not scored.
-val_evaluator = dict(type='DepthMetric', min_depth_eval=1e-3, max_depth_eval=10.0)
+val_evaluator = dict(type='mmtadp.ValidDepthMetric', min_depth_eval=1e-3, max_depth_eval=10.0)
 test_evaluator = val_evaluator
