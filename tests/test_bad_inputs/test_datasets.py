@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -187,7 +188,21 @@ CASES = {
     ),
     'a web page': Case(
         segmentation(write('images/validation/validation_1.png', '<html>not found</html>')),
-        ('images/validation/validation_1.png', 'cannot be read'),
+        ('images/validation/validation_1.png', 'is a web page', 'Download the file again'),
+    ),
+    'a Git LFS pointer': Case(
+        segmentation(
+            write('annotations/training/training_0.png', 'version https://git-lfs.github.com\n')
+        ),
+        ('annotations/training/training_0.png', 'Git LFS pointer', 'git lfs pull'),
+    ),
+    'a named pipe': Case(
+        segmentation(lambda r: _pipe(r / 'annotations/training/training_1.png')),
+        ('annotations/training/training_1.png', 'a named pipe, not a file'),
+    ),
+    'half a mask': Case(
+        segmentation(lambda r: _halve(r / 'annotations/training/training_0.png')),
+        ('annotations/training/training_0.png', 'cannot be read'),
     ),
     'another suffix': Case(
         segmentation(rename_images), ('images/training', '*.png', "2 x .JPG", "img_suffix='.JPG'")
@@ -271,6 +286,17 @@ def _two_rules(config: dict) -> dict:
     config['train_dataloader']['dataset']['pipeline'][2]['reduce_zero_label'] = False
     config['train_dataloader']['dataset']['reduce_zero_label'] = True
     return config
+
+
+def _pipe(path: Path) -> None:
+    if not hasattr(os, 'mkfifo'):
+        pytest.skip('no named pipes')
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def _scaled(root: Path) -> dict:
