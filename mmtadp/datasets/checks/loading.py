@@ -155,6 +155,8 @@ def load_image(info: dict, loader: BaseTransform | None) -> LoadedImage:
         # Not all decoders follow the orientation in all formats: compare.
         plain = mmcv.imfrombytes(content, flag=f'{flag}_ignore_orientation', backend=backend)
         turned = not np.array_equal(plain, pixels)
+        if not turned and (pixels == pixels[0, 0]).all():
+            turned = mode.split()[0] in ('JPEG', 'PNG', 'TIFF')  # one colour shows nothing
     return LoadedImage(pixels, (height, width), mode, orientation, turned)
 
 

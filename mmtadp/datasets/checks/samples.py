@@ -246,16 +246,14 @@ def _unlearned_classes(report: SplitReport) -> Iterator[Finding]:
     yield Finding(level, 'absent', report.name, f'{text}.')
 
 
-def merge_paths(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the first finding of each kind, level and file name's end, with the number of others.
-
-    Ten masks of three channels are one line, not ten.
-    """
+def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the first finding of each kind and level, with the number of the others."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.level, finding.kind), []).append(finding)
-    merged = []
-    for group in groups.values():
-        others = f' The same kind: {len(group) - 1:,} more.' if len(group) > 1 else ''
-        merged.append(group[0]._replace(text=group[0].text + others))
-    return merged
+    return [
+        first._replace(text=f'{first.text} The same kind: {len(others):,} more.')
+        if others
+        else first
+        for first, *others in groups.values()
+    ]
