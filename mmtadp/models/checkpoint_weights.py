@@ -74,15 +74,16 @@ def check_resumable(checkpoint: dict, source: str) -> None:
         source (str): Where it came from, for messages.
 
     Raises:
-        RunError: If it lacks the position of the run or its log.
+        RunError: If it lacks the position of the run, its log or the state of the optimizer,
+            without which mmengine would go on with a new one.
     """
     missing = [key for key in ('epoch', 'iter') if key not in checkpoint['meta']]
-    missing += [key for key in ('message_hub',) if key not in checkpoint]
+    missing += [key for key in ('message_hub', 'optimizer') if key not in checkpoint]
     if missing:
         raise RunError(
             f'{source} cannot be resumed: it has no {", ".join(missing)}, so it holds weights '
-            'without the state of a run. To start a new run from them, set load_from= and train '
-            'without resuming.'
+            'without the whole state of a run, as the files best_*.pth do. Resume from the last '
+            'checkpoint, or start a new run from the weights: set load_from= and do not resume.'
         )
 
 
@@ -197,6 +198,11 @@ def _check_parts(
             f'{source} is not a checkpoint of the whole model of this config: {problems}. Use the '
             'config it was trained with, or, to train from it with other heads or classes, set '
             'load_from= and train.'
+        )
+    if len(unexpected) == len(weights):
+        raise RunError(
+            f"{source} is of another model: none of its tensors, e.g. '{unexpected[0]}', is in "
+            f"that of this config, which has e.g. '{next(iter(own))}'."
         )
     problems = _problems(weights, own, missing, misshapen, unexpected, _MAX_NAMES)
     if problems:

@@ -6,7 +6,6 @@ the message must name.
 
 import contextlib
 import io
-import os
 import runpy
 import sys
 import traceback
@@ -49,7 +48,9 @@ def tool(repository, tmp_path, monkeypatch, forget_runs) -> Callable[..., Outcom
         said = io.StringIO()
         with monkeypatch.context() as patch:
             patch.chdir(tmp_path)
-            patch.setenv('LOCAL_RANK', os.environ.get('LOCAL_RANK', '0'))
+            # Some tools set it; accelerate would then expect several processes.
+            patch.setenv('LOCAL_RANK', '0')
+            patch.delenv('LOCAL_RANK')
             # As Python does for a script.
             patch.syspath_prepend(str(script.parent))
             patch.setattr(sys, 'argv', [str(script), *map(str, args)])

@@ -174,6 +174,12 @@ def test_fine_tuning_takes_what_fits(model, checkpoint, said):
         assert name in line
 
 
+def test_fine_tuning_from_another_model_is_refused(model):
+    weights = {'layer1.0.conv1.weight': torch.zeros(1), 'fc.bias': torch.zeros(1)}
+    with pytest.raises(RunError, match=r"of another model.*'layer1.0.conv1.weight'.*'backbone\."):
+        fit_checkpoint(model, dict(state_dict=weights), SOURCE, whole=False)
+
+
 class Wrapped(MMDistributedDataParallel):
     """As in a run on several GPUs, without one."""
 
@@ -201,9 +207,11 @@ def test_weights_without_anything_else(model, checkpoint):
     keys = set(content)
     fit_checkpoint(model, content, SOURCE)
     assert content.keys() == {'state_dict', 'meta'} and content['state_dict'].keys() == keys
-    with pytest.raises(RunError, match='cannot be resumed: it has no epoch, iter, message_hub'):
+    with pytest.raises(
+        RunError, match='cannot be resumed: it has no epoch, iter, message_hub, opt'
+    ):
         check_resumable(content, SOURCE)
-    content.update(meta=dict(epoch=0, iter=1), message_hub={})
+    content.update(meta=dict(epoch=0, iter=1), message_hub={}, optimizer={})
     check_resumable(content, SOURCE)
 
 

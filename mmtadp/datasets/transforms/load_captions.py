@@ -69,9 +69,9 @@ class CaptionLoadTransform(BaseTransform):
         select: str = 'first',
     ):
         if missing not in ('error', 'null'):
-            raise ValueError(f"missing={missing!r}: expected 'error' or 'null'")
+            raise RunError(f"missing={missing!r}: expected 'error' or 'null'")
         if select not in ('first', 'random'):
-            raise ValueError(f"select={select!r}: expected 'first' or 'random'")
+            raise RunError(f"select={select!r}: expected 'first' or 'random'")
         self.ann_file = ann_file
         self.key = key
         self.missing = missing
@@ -94,7 +94,7 @@ class CaptionLoadTransform(BaseTransform):
         """
         img_path = results.get('img_path')
         if img_path is None:
-            raise ValueError(
+            raise RunError(
                 "CaptionLoadTransform finds captions by results['img_path'], which this sample "
                 f'lacks (it has: {", ".join(results)}). For an image that is not a file, set '
                 "results['caption'] yourself and remove this transform."
