@@ -219,7 +219,8 @@ def test_calls(call, small_file, monkeypatch, case):
 
 def test_two_runs_into_one_file(tool, place, tmp_path):
     held = (
-        'import sys, time; from pathlib import Path; from mmtadp.captioning.journal import Journal;'
+        'import sys, time; from pathlib import Path; '
+        'from mmtadp.captioning.journal import Journal; '
         "Journal(Path('o.journal').absolute()).claim(); print('held', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(
