@@ -152,6 +152,13 @@ setup(
             'matplotlib',
             'scipy',
             'tokenizers',
+            # The real counterparts of --engine ray and of clean.py --endpoint: Ray, and what
+            # `transformers serve` needs.
+            'ray[data]>=2.40,<3',
+            'fastapi',
+            'openai',
+            'uvicorn',
+            'hypothesis',
             'psutil',
             'pytest',
             'pytest-xdist>=3.6',

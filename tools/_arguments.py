@@ -52,7 +52,7 @@ def number(least: float, most: float | None = None, above: bool = False) -> Kind
 def _number(kind: type, name: str, least: float, most: float | None, above: bool = False) -> Kind:
     limits = f'{name} of {least} or more' if most is None else f'{name} from {least} to {most}'
     if above:
-        limits = f'{name} above {least}'
+        limits = f'{name} above {least}' + ('' if most is None else f', at most {most}')
 
     def parse(text: str) -> Any:
         try:

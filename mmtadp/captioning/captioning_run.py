@@ -56,26 +56,29 @@ def run_task(task: Task, engine: Engine, processes: Processes) -> CaptioningSumm
     """
     files = ResultFiles(task.out)
     journal = Journal(files.journal)
-    plan = processes.broadcast(lambda: make_plan(task, files, journal))
-    if plan.batches:
-        _caption(task, plan, journal, engine, processes)
-    if not processes.is_main:
-        return None
-    if plan.batches:
-        plan.done.update(Progress.read(journal))
-    captions, skipped = _split_results(plan, journal)
-    if plan.batches or journal.folder.is_dir():
-        provenance = make_provenance(
-            task.settings(),
-            images=len(plan.paths),
-            captions=len(captions),
-            skipped=len(skipped),
-            **engine.provenance(),
-        )
-        entries = {key: Entry((caption,)) for key, caption in captions.items()}
-        files.write(entries, provenance, skipped)
-        journal.remove()
-    return CaptioningSummary(len(captions), len(skipped), len(plan.paths) - plan.num_done)
+    try:
+        plan = processes.broadcast(lambda: make_plan(task, files, journal))
+        if plan.batches:
+            _caption(task, plan, journal, engine, processes)
+        if not processes.is_main:
+            return None
+        if plan.batches:
+            plan.done.update(Progress.read(journal))
+        captions, skipped = _split_results(plan, journal)
+        if plan.batches or journal.folder.is_dir():
+            provenance = make_provenance(
+                task.settings(),
+                images=len(plan.paths),
+                captions=len(captions),
+                skipped=len(skipped),
+                **engine.provenance(),
+            )
+            entries = {key: Entry((caption,)) for key, caption in captions.items()}
+            files.write(entries, provenance, skipped)
+            journal.remove()
+        return CaptioningSummary(len(captions), len(skipped), len(plan.paths) - plan.num_done)
+    finally:
+        journal.unclaim()
 
 
 def _caption(

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.image_files import DEFAULT_MAX_PIXELS, UnusableImageError, open_rgb
 
+
 class LoadedImage(NamedTuple):
     """A prepared image, or the reason why it cannot be used.
 

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,35 @@ class Journal:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._lock = self._records = None
+        self._result = folder.with_suffix('.json')
+        self._claim = self._lock = self._records = None
+
+    def claim(self) -> None:
+        """Keep other runs out from planning to the written result, until :meth:`unclaim`.
+
+        Only the main process of a run does so. The lock is next to the folder, which may be
+        removed and made again meanwhile.
+
+        Raises:
+            RunError: If another run is at work.
+            OSError: If the place cannot be written to; it names the result.
+        """
+        with self._errors_name_the_result():
+            self._claim = self._take(self.folder.parent, f'.{self.folder.name}.lock')
+        try:
+            # Processes of a run whose main process was killed may still be at work.
+            for path in sorted(self.folder.glob('*.lock')):
+                self._take(self.folder, path.name).release()
+        except RunError:
+            self.unclaim()
+            raise
+
+    def unclaim(self) -> None:
+        """Let other runs in; without effect if :meth:`claim` was not called."""
+        if self._claim is not None:
+            self._claim.path.unlink(missing_ok=True)
+            self._claim.release()
+            self._claim = None
 
     def create(self, settings: dict) -> None:
         """Begin a run, and forget an earlier one.
@@ -36,10 +65,11 @@ class Journal:
         Args:
             settings (dict): The settings that :meth:`settings` returns from now on.
         """
-        self.remove()
-        self.folder.mkdir(parents=True)
-        write_json(self.folder / _SETTINGS, settings)
-        sync_folder(self.folder.parent)
+        with self._errors_name_the_result():
+            self.remove()
+            self.folder.mkdir(parents=True)
+            write_json(self.folder / _SETTINGS, settings)
+            sync_folder(self.folder.parent)
 
     def remove(self) -> None:
         """Remove the folder, at once: half of it would look like another run."""
@@ -59,15 +89,6 @@ class Journal:
         """
         return read_json(self.folder / _SETTINGS, _START_AGAIN, entries)
 
-    def refuse_second_run(self) -> None:
-        """Check that no other process writes to this journal.
-
-        Raises:
-            RunError: If one does.
-        """
-        for path in sorted(self.folder.glob('*.lock')):
-            self._take(path.name).release()
-
     def open(self, rank: int) -> None:
         """Open this process's file for appending, and keep other runs out until :meth:`close`.
 
@@ -77,12 +98,13 @@ class Journal:
         Raises:
             RunError: If another run has the file open.
         """
-        self._lock = self._take(f'{rank}.lock')
+        self._lock = self._take(self.folder, f'{rank}.lock')
         self._records = JsonLines(self.folder / f'{rank}.jsonl')
 
     def append(self, record: Any) -> None:
         """Add a record, any JSON value, and wait until it is on the disk."""
-        self._records.append(record)
+        with self._errors_name_the_result():
+            self._records.append(record)
 
     def close(self) -> None:
         """Let other runs write."""
@@ -106,13 +128,22 @@ class Journal:
             for record in JsonLines(path).read(entries, _REMOVE_LINE)
         ]
 
-    def _take(self, name: str) -> FolderLock:
-        lock = FolderLock(self.folder, name)
+    def _take(self, folder: Path, name: str) -> FolderLock:
+        lock = FolderLock(folder, name)
         try:
             lock.acquire()
         except FolderInUseError as error:
             raise RunError(
-                f'another process is captioning into {self.folder.with_suffix(".json")}: wait for '
-                'it, end it, or name another --out.'
+                f'another process is at work on {self._result}: wait for it, end it, or name '
+                'another --out.'
             ) from error
         return lock
+
+    @contextmanager
+    def _errors_name_the_result(self) -> Iterator[None]:
+        # A full disk names no file, and the names of files in the folder help nobody.
+        try:
+            yield
+        except OSError as error:
+            error.filename, error.filename2 = str(self._result), None
+            raise

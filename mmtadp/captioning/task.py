@@ -143,7 +143,8 @@ def make_plan(task: Task, files: ResultFiles, journal: Journal) -> Plan:
     Args:
         task (Task): The arguments of the run.
         files (ResultFiles): Its results.
-        journal (Journal): Its journal; created if there is work to do and none exists.
+        journal (Journal): Its journal; claimed, and created if there is work to do and none
+            exists.
 
     Returns:
         Plan: The images, and the work that remains.
@@ -152,6 +153,7 @@ def make_plan(task: Task, files: ResultFiles, journal: Journal) -> Plan:
         RunError: If an earlier run had other arguments, or images, keys or earlier results are
             inconsistent with the task.
     """
+    journal.claim()
     images = find_images(task.source, task.root, task.splits, task.cfg_options)
     paths = assign_keys(images, task.key)
     keys = list(paths)
@@ -159,7 +161,6 @@ def make_plan(task: Task, files: ResultFiles, journal: Journal) -> Plan:
     if task.part is not None:
         batches = _part(batches, *task.part)
         paths = {key: paths[key] for batch in batches for key in batch}
-    journal.refuse_second_run()
     recorded = Progress() if task.overwrite else Progress.read(journal)
     done = Progress() if task.overwrite else _earlier_results(task, files, journal, recorded)
     remaining = [[key for key in batch if key not in done] for batch in batches]

@@ -11,6 +11,9 @@ from weakref import WeakValueDictionary
 
 from mmengine.logging import print_log
 
+from mmtadp.utils.arguments import check_choice
+from mmtadp.utils.errors import RunError
+
 from .formats import CaptionFileError, and_more, read_caption_file
 from .keys import KEY_POLICIES, index_keys, normalise, path_patterns, resolve_policy, show_pair
 from .packed import PackedStrings
@@ -116,15 +119,14 @@ class CaptionStore:
                 or a caption is blank.
             ValueError: If an argument has a value that does not exist.
         """
-        if key not in KEY_POLICIES:
-            raise ValueError(f'key={key!r}: expected one of {", ".join(map(repr, KEY_POLICIES))}')
+        check_choice('key', key, KEY_POLICIES)
         names = [ann_file] if isinstance(ann_file, str | os.PathLike) else ann_file
         if (
             not isinstance(names, Sequence)
             or not names
             or not all(isinstance(name, str | os.PathLike) for name in names)
         ):
-            raise ValueError(
+            raise RunError(
                 f'ann_file={ann_file!r}: expected the path of a caption file, or a list of them'
             )
         paths = [os.path.abspath(name) for name in names]

@@ -68,7 +68,9 @@ def test_removed_at_once(journal):
 
 def _try_to_open(folder, outcome):
     try:
-        Journal(folder).refuse_second_run()
+        journal = Journal(folder)
+        journal.claim()
+        journal.unclaim()
     except RunError as error:
         outcome.put(str(error))
     else:
@@ -85,6 +87,6 @@ def test_a_second_run_is_kept_out(journal):
         process.join()
         return outcome.get(timeout=5)
 
-    assert 'another process is captioning into' in attempt()
+    assert 'another process is at work on' in attempt()
     journal.close()
     assert attempt() == ''

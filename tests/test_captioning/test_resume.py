@@ -105,7 +105,7 @@ def test_a_second_run_is_refused_while_the_first_is_at_work(task, tmp_path):
     process.start()
     while not (tmp_path / 'log').exists():
         time.sleep(0.01)
-    with pytest.raises(RunError, match='another process is captioning into .*captions.js'):
+    with pytest.raises(RunError, match='another process is at work on .*captions.js'):
         run(replace(task, overwrite=True))
     process.join()
     assert process.exitcode == 0 and len(captions_of(task)) == 11

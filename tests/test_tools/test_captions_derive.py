@@ -61,7 +61,7 @@ def test_oracle_of_a_config(derive, config, tmp_path):
     assert settings['class_names'] == ['very dark', 'light'] and settings['precision'] == 1
     # The file is one that training takes.
     code, _, errors = derive('oracle', config, '--out', 'o.json', '--recall', 0)
-    assert code == 2 and 'recall=0.0: expected a share above 0' in errors
+    assert code == 2 and '--recall: expected a number above 0, at most 1, got' in errors
     code, _, errors = derive('oracle', config, '--out', 'o.json', '--class-names', 'one')
     assert code == 2 and 'no name for label' in errors
 

@@ -183,15 +183,27 @@ def test_killed_then_continued_by_two_processes(generate, arguments, tmp_path):
 
 @pytest.mark.slow
 def test_ray_gives_the_same_file(generate, arguments, tmp_path):
-    pytest.importorskip('ray.data', reason='Ray is an optional extra')
     single, out = tmp_path / 'single.json', tmp_path / 'captions.json'
     photos = Path(arguments[0])
     (photos / 'broken.png').write_bytes(b'no image')
     try:
         assert generate(*arguments, '--out', single)[0] == 0
-        command = [TOOL, *arguments, '--out', str(out), '--engine', 'ray', '--actors', '2']
+        # Ray starts as many processes as it may use, and each imports torch. The names of its
+        # sockets must be short.
+        start = f"""
+import functools, runpy, sys, tempfile
+import ray
+with tempfile.TemporaryDirectory(prefix='ray', dir='/tmp') as folder:
+    ray.init = functools.partial(ray.init, num_cpus=2, _temp_dir=folder)
+    sys.argv = [{TOOL!r}, *sys.argv[1:]]
+    runpy.run_path({TOOL!r}, run_name='__main__')
+"""
+        command = [*arguments, '--out', str(out), '--engine', 'ray', '--actors', '2']
         result = subprocess.run(
-            [sys.executable, *command], env=environment(), capture_output=True, text=True
+            [sys.executable, '-c', start, *command],
+            env=environment(),
+            capture_output=True,
+            text=True,
         )
     finally:
         (photos / 'broken.png').unlink()

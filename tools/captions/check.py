@@ -17,7 +17,7 @@ from pathlib import Path
 
 # The folder above holds what the tools share.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _arguments import DictAction  # noqa: E402
+from _arguments import DictAction, Parser, new_file, non_negative, positive  # noqa: E402
 
 # The library is imported after the arguments are parsed: --help and wrong arguments must not wait
 # for torch.
@@ -32,7 +32,7 @@ PROBLEMS = ('missing', 'extra', 'ambiguous', 'empty', 'repeated', 'long', 'style
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Check a caption file.')
+    parser = Parser(description='Check a caption file.')
     parser.add_argument('captions', help='caption file of any schema')
     parser.add_argument('input', nargs='?', help=f'the images it is for: {SOURCES}')
     parser.add_argument(
@@ -52,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='settings that override a config'
     )
-    parser.add_argument('--max-tokens', type=int, default=77, help='default: 77')
+    parser.add_argument('--max-tokens', type=positive, default=77, help='default: 77')
     parser.add_argument(
         '--style',
         nargs='+',
@@ -79,10 +79,13 @@ def make_parser() -> argparse.ArgumentParser:
         help='problems that do not change the exit code',
     )
     parser.add_argument(
-        '--examples', type=int, default=5, help='number of cases to print per problem (default: 5)'
+        '--examples',
+        type=non_negative,
+        default=5,
+        help='number of cases to print per problem (default: 5)',
     )
     parser.add_argument(
-        '--report', type=Path, metavar='FILE.json', help='file to write all cases to'
+        '--report', type=new_file, metavar='FILE.json', help='file to write all cases to'
     )
     return parser
 
@@ -132,32 +135,34 @@ def show(report, args: argparse.Namespace) -> None:
         )
 
 
-def main() -> int:
-    """Check the file and return the exit code."""
-    args = make_parser().parse_args()
-    from mmtadp.captions import CaptionFileError, check_captions
+def check(args: argparse.Namespace) -> int:
+    """Check the file, print what was found, and return the exit code."""
+    from mmtadp.captions import check_captions
     from mmtadp.models.diffusion.tokenizer import count_clip_tokens
     from mmtadp.utils.atomic_files import write_json
-    from mmtadp.utils.errors import RunError
     from mmtadp.utils.image_sources import find_images
 
-    try:
-        images = None
-        if args.input is not None:
-            images = find_images(args.input, args.root, args.splits, args.cfg_options)
-        words, keep = read_words(args)
-        report = check_captions(
-            args.captions, images, args.key, words, count_clip_tokens, args.max_tokens, keep
-        )
-    except (RunError, CaptionFileError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    images = None
+    if args.input is not None:
+        images = find_images(args.input, args.root, args.splits, args.cfg_options)
+    words, keep = read_words(args)
+    report = check_captions(
+        args.captions, images, args.key, words, count_clip_tokens, args.max_tokens, keep
+    )
     show(report, args)
     if args.report is not None:
-        write_json(args.report, report.problems)
+        write_json(Path(args.report), report.problems)
     problems = report.problem_kinds(args.allow)
     print(f'problems: {", ".join(problems)}' if problems else 'no problems')
     return 1 if problems else 0
+
+
+def main() -> int:
+    """Run the tool and return the exit code."""
+    args = make_parser().parse_args()
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: check(args))
 
 
 if __name__ == '__main__':

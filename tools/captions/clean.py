@@ -15,9 +15,19 @@ describes how to continue), 130 interrupted (Ctrl-C).
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import (  # noqa: E402
+    Parser,
+    new_file,
+    non_negative,
+    non_negative_number,
+    positive,
+    positive_number,
+)
 
 # The library is imported after the arguments are parsed: --help and wrong arguments must not wait
 # for torch.
@@ -26,14 +36,16 @@ STYLES = 'comic, fog, night, rain, snow, watercolor'
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Remove mentions of a style from captions.')
+    parser = Parser(description='Remove mentions of a style from captions.')
     parser.add_argument('captions', help='caption file of any schema')
     parser.add_argument(
         '--style',
         required=True,
         help=f'style to remove: {STYLES}, or a YAML file with such a vocabulary',
     )
-    parser.add_argument('--out', required=True, metavar='NAME.json', help='the file to write')
+    parser.add_argument(
+        '--out', required=True, type=new_file, metavar='NAME.json', help='the file to write'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace --out if it exists')
     parser.add_argument(
         '--if-empty',
@@ -42,10 +54,16 @@ def make_parser() -> argparse.ArgumentParser:
         help='replaces a caption that mentions nothing but the style (default: empty caption)',
     )
     parser.add_argument(
-        '--examples', type=int, default=5, help='number of changed captions to print (default: 5)'
+        '--examples',
+        type=non_negative,
+        default=5,
+        help='number of changed captions to print (default: 5)',
     )
     parser.add_argument(
-        '--report', type=Path, metavar='FILE.json', help='file to write all changed captions to'
+        '--report',
+        type=new_file,
+        metavar='FILE.json',
+        help='file to write all changed captions to',
     )
     group = parser.add_argument_group('language model')
     group.add_argument('--endpoint', metavar='URL', help='base URL, such as https://HOST/v1')
@@ -57,21 +75,24 @@ def make_parser() -> argparse.ArgumentParser:
         help='environment variable with the API key, if one is needed (default: %(default)s)',
     )
     group.add_argument(
-        '--batch-size', type=int, default=20, help='captions per request (default: 20)'
+        '--batch-size', type=positive, default=20, help='captions per request (default: 20)'
     )
     group.add_argument(
-        '--retries', type=int, default=5, help='repeats of a failed request (default: 5)'
+        '--retries', type=non_negative, default=5, help='repeats of a failed request (default: 5)'
     )
     group.add_argument(
-        '--timeout', type=float, default=60, help='seconds to wait for an answer (default: 60)'
+        '--timeout',
+        type=positive_number,
+        default=60,
+        help='seconds to wait for an answer (default: 60)',
     )
     group.add_argument(
-        '--max-tokens', type=int, help='cap on the tokens of all requests, in and out'
+        '--max-tokens', type=positive, help='cap on the tokens of all requests, in and out'
     )
-    group.add_argument('--max-cost', type=float, help='cap on cost; needs --prices')
+    group.add_argument('--max-cost', type=positive_number, help='cap on cost; needs --prices')
     group.add_argument(
         '--prices',
-        type=float,
+        type=non_negative_number,
         nargs=2,
         metavar=('IN', 'OUT'),
         help='cost of a million tokens sent and received',
@@ -137,26 +158,24 @@ def main() -> int:
     args = parser.parse_args()
     if (args.endpoint is None) != (args.model is None):
         parser.error('--endpoint needs --model, and --model needs --endpoint')
-    if args.batch_size < 1 or args.retries < 0:
-        parser.error('expected --batch-size of 1 or more, and --retries of 0 or more')
-    from mmtadp.captions import TaggerDataError
+    if args.max_cost is not None and args.prices is None:
+        parser.error('--max-cost needs --prices, the cost of a million tokens')
+    from mmtadp.utils.errors import exit_code, same_command
 
-    try:
-        clean = clean_offline if args.endpoint is None else clean_by_model
-        result, cleaned = clean(args)
-    except (ValueError, TaggerDataError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print('\nInterrupted. The same command without --overwrite continues.', file=sys.stderr)
-        return 128 + signal.SIGINT
+    # The rules take seconds and keep nothing until they are done.
+    continues = '' if args.endpoint is None else same_command(args.overwrite)
+    return exit_code(lambda: clean(args), continues)
+
+
+def clean(args: argparse.Namespace) -> None:
+    """Clean the file and print what was changed."""
+    result, cleaned = (clean_offline if args.endpoint is None else clean_by_model)(args)
     report(args, cleaned.captions, result)
     if cleaned.by_rules:
         print(
             f'{len(cleaned.by_rules):,} captions were cleaned by the rules, because the answers '
             'of the model did not fit; the provenance file lists them'
         )
-    return 0
 
 
 def report(args: argparse.Namespace, changes: dict[str, str], result) -> None:
@@ -173,7 +192,7 @@ def report(args: argparse.Namespace, changes: dict[str, str], result) -> None:
             "set missing='null' in CaptionLoadTransform, or use --if-empty TEXT"
         )
     if args.report is not None:
-        write_json(args.report, changed)
+        write_json(Path(args.report), changed)
 
 
 if __name__ == '__main__':

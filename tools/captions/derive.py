@@ -15,7 +15,7 @@ from pathlib import Path
 
 # The folder above holds what the tools share.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _arguments import DictAction  # noqa: E402
+from _arguments import DictAction, Parser, new_file, number, seed, whole_number  # noqa: E402
 
 # The library is imported after the arguments are parsed: --help and wrong arguments must not wait
 # for torch.
@@ -26,9 +26,12 @@ SOURCES = (
 SPLITS = ('train', 'val', 'test')
 
 
+share = number(0, 1, above=True)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Make captions from captions or ground truth.')
+    parser = Parser(description='Make captions from captions or ground truth.')
     kinds = parser.add_subparsers(dest='kind', required=True)
     kind = _add(kinds, 'nouns', "keep each caption's nouns, once and in order (TADP(NO))")
     kind.add_argument('captions', help='caption file of any schema')
@@ -36,10 +39,10 @@ def make_parser() -> argparse.ArgumentParser:
     kind.add_argument('config', help='mmseg or mmdet config')
     _add_dataset_arguments(kind)
     kind.add_argument(
-        '--precision', type=float, default=1.0, help='share of correct names (default: 1)'
+        '--precision', type=share, default=1.0, help='share of correct names (default: 1)'
     )
     kind.add_argument(
-        '--recall', type=float, default=1.0, help='share of classes that are named (default: 1)'
+        '--recall', type=share, default=1.0, help='share of classes that are named (default: 1)'
     )
     kind.add_argument(
         '--always-named',
@@ -49,9 +52,12 @@ def make_parser() -> argparse.ArgumentParser:
         help='classes that are named wherever they are present',
     )
     kind.add_argument(
-        '--ignore-index', type=int, default=255, help='value of unlabelled pixels (default: 255)'
+        '--ignore-index',
+        type=whole_number(0, 255),
+        default=255,
+        help='value of unlabelled pixels (default: 255)',
     )
-    kind.add_argument('--seed', type=int, default=0, help='seed of the choices (default: 0)')
+    kind.add_argument('--seed', type=seed, default=0, help='seed of the choices (default: 0)')
     kind = _add(kinds, 'class-names', 'name all classes, for every image')
     kind.add_argument('images', help=SOURCES)
     _add_dataset_arguments(kind)
@@ -60,7 +66,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add(kinds, name: str, text: str) -> argparse.ArgumentParser:
     kind = kinds.add_parser(name, help=text, description=f'{text[0].upper()}{text[1:]}.')
-    kind.add_argument('--out', required=True, metavar='NAME.json', help='the file to write')
+    kind.add_argument(
+        '--out', required=True, type=new_file, metavar='NAME.json', help='the file to write'
+    )
     kind.add_argument('--overwrite', action='store_true', help='replace --out if it exists')
     return kind
 
@@ -115,18 +123,16 @@ def keep_nouns(args: argparse.Namespace):
 
 def name_classes(args: argparse.Namespace):
     """Write the names of the classes in the ground truth, or of all classes."""
-    from mmengine.config import Config
-
     from mmtadp.captions import assign_keys, write_derived
     from mmtadp.captions.oracle import class_names_caption, oracle_captions
     from mmtadp.datasets import OracleCaptionTransform
+    from mmtadp.utils.config_files import read_config
     from mmtadp.utils.image_sources import find_images
 
     source = args.config if args.kind == 'oracle' else args.images
     config = None
     if args.kind == 'oracle' or source.endswith('.py'):
-        config = Config.fromfile(source)
-        config.merge_from_dict(args.cfg_options or {})
+        config = read_config(source, args.cfg_options)
     settings = dict(class_names=_class_names(args, source, config))
     if args.kind == 'oracle':
         settings |= dict(
@@ -167,23 +173,23 @@ def _class_names(args: argparse.Namespace, source: str, config) -> list[str]:
     return respell(names, args.spelling)
 
 
-def main() -> int:
-    """Write the file and return the exit code."""
-    args = make_parser().parse_args()
-    from mmtadp.captions import TaggerDataError
-
-    try:
-        result = keep_nouns(args) if args.kind == 'nouns' else name_classes(args)
-    except (ValueError, TaggerDataError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def derive(args: argparse.Namespace) -> None:
+    """Write the file and print the counts."""
+    result = keep_nouns(args) if args.kind == 'nouns' else name_classes(args)
     print(f'{args.out}: {result.images:,} images, {result.changed:,} captions changed or made')
     if result.empty:
         print(
             f'{len(result.empty):,} images have an empty caption, such as {result.empty[0]}: '
             "set missing='null' in CaptionLoadTransform"
         )
-    return 0
+
+
+def main() -> int:
+    """Run the tool and return the exit code."""
+    args = make_parser().parse_args()
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: derive(args))
 
 
 if __name__ == '__main__':

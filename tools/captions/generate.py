@@ -20,7 +20,14 @@ from pathlib import Path
 
 # The folder above holds what the tools share.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _arguments import DictAction  # noqa: E402
+from _arguments import (  # noqa: E402
+    DictAction,
+    Parser,
+    device,
+    new_file,
+    non_negative,
+    positive,
+)
 
 # Before tokenizers are imported, because the processes that decode images are forked.
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
@@ -38,9 +45,11 @@ INTERRUPTED = 128 + signal.SIGINT
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Caption images.')
+    parser = Parser(description='Caption images.')
     parser.add_argument('input', help=SOURCES)
-    parser.add_argument('--out', required=True, metavar='NAME.json', help='the caption file')
+    parser.add_argument(
+        '--out', required=True, type=new_file, metavar='NAME.json', help='the caption file'
+    )
     _add_model_arguments(parser.add_argument_group('model'))
     _add_input_arguments(parser.add_argument_group('images and keys'))
     _add_run_arguments(parser.add_argument_group('run'))
@@ -58,12 +67,15 @@ def _add_model_arguments(group) -> None:
         '--prompt', help='text that the model reads with each image, if it takes one'
     )
     group.add_argument(
-        '--min-new-tokens', type=int, default=0, help='the paper has 0, 20 and 40 (default: 0)'
+        '--min-new-tokens',
+        type=non_negative,
+        default=0,
+        help='the paper has 0, 20 and 40 (default: 0)',
     )
-    group.add_argument('--max-new-tokens', type=int, default=77, help='default: 77')
+    group.add_argument('--max-new-tokens', type=positive, default=77, help='default: 77')
     group.add_argument(
         '--num-beams',
-        type=int,
+        type=positive,
         default=1,
         help='1 is greedy search (default), more is beam search',
     )
@@ -74,7 +86,9 @@ def _add_model_arguments(group) -> None:
         help='auto (default) is fp16 on a GPU and fp32 elsewhere',
     )
     group.add_argument(
-        '--device', help='where the model runs (default: a GPU per process if there is one)'
+        '--device',
+        type=device,
+        help='where the model runs (default: a GPU per process if there is one)',
     )
 
 
@@ -104,7 +118,7 @@ def _add_input_arguments(group) -> None:
     )
     group.add_argument(
         '--max-pixels',
-        type=int,
+        type=positive,
         default=100_000_000,
         help='larger images are skipped (default: %(default)s)',
     )
@@ -113,23 +127,23 @@ def _add_input_arguments(group) -> None:
 def _add_run_arguments(group) -> None:
     group.add_argument(
         '--batch-size',
-        type=int,
+        type=positive,
         default=64,
         help='first size to try; it is halved whenever memory runs out (default: %(default)s)',
     )
     group.add_argument(
         '--workers',
-        type=int,
+        type=non_negative,
         help='processes that decode images (default: number of spare cores, at most 8)',
     )
     group.add_argument(
         '--engine', choices=('local', 'ray'), default='local', help='default: local'
     )
-    group.add_argument('--actors', type=int, help='number of models, with --engine ray')
+    group.add_argument('--actors', type=positive, help='number of models, with --engine ray')
     group.add_argument(
         '--part',
         nargs=2,
-        type=int,
+        type=non_negative,
         metavar=('INDEX', 'COUNT'),
         help='caption only one of COUNT parts; tools/captions/merge.py joins their files',
     )
@@ -207,7 +221,8 @@ def report(task, engine, summary) -> None:
 def _terminate(*_) -> None:
     # The signal may have reached the whole process group; the end of the workers is then not an
     # error.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if hasattr(signal, 'SIGCHLD'):  # Not on Windows.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     raise SystemExit(TERMINATED)
 
 
@@ -215,25 +230,25 @@ def main() -> int:
     """Caption the images and return the exit code."""
     args = make_parser().parse_args()
     from mmtadp.captioning import Processes, run_task
-    from mmtadp.utils.errors import RunError
+    from mmtadp.utils.errors import exit_code, same_command
 
     signal.signal(signal.SIGTERM, _terminate)
     processes = Processes.from_environment()
-    try:
+
+    def caption() -> int:
         task = make_task(args)
         engine = make_engine(args, processes)
-        summary = run_task(task, engine, processes)
-    except RunError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        if processes.is_main:
-            without = ' without --overwrite' if args.overwrite else ''
-            print(f'\nInterrupted. The same command{without} continues.', file=sys.stderr)
-        return INTERRUPTED
-    if summary is not None:
-        report(task, engine, summary)
-    return 0
+        try:
+            summary = run_task(task, engine, processes)
+        except KeyboardInterrupt:
+            if processes.is_main:
+                raise
+            return INTERRUPTED
+        if summary is not None:
+            report(task, engine, summary)
+        return 0
+
+    return exit_code(caption, same_command(args.overwrite))
 
 
 if __name__ == '__main__':

@@ -11,13 +11,20 @@ describes how to fix it).
 
 import argparse
 import sys
+from pathlib import Path
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, new_file  # noqa: E402
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Join caption files.')
+    parser = Parser(description='Join caption files.')
     parser.add_argument('files', nargs='+', help='caption files of any schema')
-    parser.add_argument('--out', required=True, metavar='NAME.json', help='the file to write')
+    parser.add_argument(
+        '--out', required=True, type=new_file, metavar='NAME.json', help='the file to write'
+    )
     parser.add_argument(
         '--on-conflict',
         choices=('error', 'first', 'last', 'all'),
@@ -29,21 +36,22 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> int:
-    """Join the files and return the exit code."""
-    args = make_parser().parse_args()
+def merge(args: argparse.Namespace) -> None:
+    """Join the files and print the counts."""
     # Not above: --help and wrong arguments must not wait for torch.
-    from mmtadp.captions import CaptionFileError, merge_files
-    from mmtadp.utils.errors import RunError
+    from mmtadp.captions import merge_files
 
-    try:
-        images, conflicts = merge_files(args.files, args.out, args.on_conflict, args.overwrite)
-    except (RunError, CaptionFileError, FileNotFoundError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    images, conflicts = merge_files(args.files, args.out, args.on_conflict, args.overwrite)
     settled = f', {conflicts:,} conflicts settled ({args.on_conflict})' if conflicts else ''
     print(f'{args.out}: {images:,} images from {len(args.files)} files{settled}')
-    return 0
+
+
+def main() -> int:
+    """Run the tool and return the exit code."""
+    args = make_parser().parse_args()
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: merge(args))
 
 
 if __name__ == '__main__':

@@ -50,8 +50,10 @@ def clean_with_model(
     entries = read_caption_file(source)
     texts = dict.fromkeys(text for entry in entries.values() for text in entry if text)
     digest = {name: source_provenance(source)[name] for name in ('file', 'sha256')}
-    journal = _open_journal(out, {**settings, **digest}, overwrite)
+    journal = Journal(ResultFiles(out).journal)
+    journal.claim()
     try:
+        _open(journal, out, {**settings, **digest}, overwrite)
         budget = Budget(journal.folder / _REQUESTS, **caps)
         cleaner = make_cleaner(budget)
         done = len(CleanedCaptions.read(journal).captions)
@@ -59,28 +61,26 @@ def clean_with_model(
             for batch in cleaner.run(list(texts), journal):
                 bar.update(len(batch.captions))
         result = CleanedCaptions.read(journal)
+        result.captions = {'': ''} | {text: result.captions[text] or if_empty for text in texts}
+        settings = {
+            **settings,
+            'if_empty': if_empty,
+            'tokens': [budget.tokens_in, budget.tokens_out],
+            'by_rules': result.by_rules,
+        }
+        derived = derive_file(source, out, settings, result.captions.__getitem__, overwrite=True)
+        journal.close()
+        journal.remove()
     finally:
         journal.close()
-    result.captions = {'': ''} | {text: result.captions[text] or if_empty for text in texts}
-    settings = {
-        **settings,
-        'if_empty': if_empty,
-        'tokens': [budget.tokens_in, budget.tokens_out],
-        'by_rules': result.by_rules,
-    }
-    derived = derive_file(source, out, settings, result.captions.__getitem__, overwrite=True)
-    journal.remove()
+        journal.unclaim()
     return derived, result
 
 
-def _open_journal(out: str, settings: dict, overwrite: bool) -> Journal:
-    journal = Journal(ResultFiles(out).journal)
-    if journal.folder.is_dir():
-        journal.refuse_second_run()
+def _open(journal: Journal, out: str, settings: dict, overwrite: bool) -> None:
     if journal.folder.is_dir() and not overwrite:
         check_same_settings(settings, journal.settings(), str(journal.folder))
     else:
         ResultFiles.new(out, overwrite)
         journal.create(settings)
     journal.open(0)
-    return journal

@@ -6,6 +6,7 @@ import re
 from mmcv.transforms import BaseTransform
 
 from mmtadp.registry import TRANSFORMS, register_module
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.learned_tokens import read_learned_token
 
 _CAPTION, _TOKEN = '{caption}', '{token}'
@@ -53,7 +54,7 @@ class DomainModifier(BaseTransform):
         self, template: str = _CAPTION, learned_embeds: str | os.PathLike | None = None
     ) -> None:
         if not isinstance(template, str):
-            raise ValueError(f'template={template!r}: expected a string with {_CAPTION}')
+            raise RunError(f'template={template!r}: expected a string with {_CAPTION}')
         self.template = template
         self.learned_embeds = learned_embeds
         self._check()
@@ -80,7 +81,7 @@ class DomainModifier(BaseTransform):
             problem = f'no {_TOKEN}, but learned_embeds={str(self.learned_embeds)!r}'
         else:
             return
-        raise ValueError(
+        raise RunError(
             f'template={self.template!r}: {problem}; expected {_CAPTION} exactly once, {_TOKEN} '
             'if learned_embeds is set, and no other braces, as in '
             "'a dark night photo of a {caption}'"
@@ -99,7 +100,7 @@ class DomainModifier(BaseTransform):
             ValueError: If the sample has no ``caption``.
         """
         if 'caption' not in results:
-            raise ValueError(
+            raise RunError(
                 "DomainModifier rewrites results['caption'], which this sample lacks (it has: "
                 f'{", ".join(results)}). Put CaptionLoadTransform before it in the pipeline.'
             )

@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 
 from mmtadp.captions.nouns import find_nouns, load_tagger
 from mmtadp.registry import TRANSFORMS, register_module
+from mmtadp.utils.errors import RunError
 
 from .load_captions import is_power_of_ten
 
@@ -55,7 +56,7 @@ class NounsTransform(BaseTransform):
             ValueError: If the sample has no ``caption``.
         """
         if 'caption' not in results:
-            raise ValueError(
+            raise RunError(
                 "NounsTransform rewrites results['caption'], which this sample lacks (it has: "
                 f'{", ".join(results)}). Put CaptionLoadTransform before it in the pipeline.'
             )

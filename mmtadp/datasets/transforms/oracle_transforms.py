@@ -10,6 +10,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmtadp.registry import TRANSFORMS, register_module
+from mmtadp.utils.errors import RunError
 
 
 class OracleLabels(NamedTuple):
@@ -101,16 +102,16 @@ class OracleCaptionTransform(BaseTransform):
     ):
         for key, names in (('class_names', class_names), ('always_named', always_named)):
             if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-                raise ValueError(f'{key}={names!r}: expected a list of names')
+                raise RunError(f'{key}={names!r}: expected a list of names')
         unknown = [name for name in always_named if name not in class_names]
         if unknown:
-            raise ValueError(
+            raise RunError(
                 f'always_named={always_named!r}: {", ".join(map(repr, unknown))} not among '
                 f'class_names {", ".join(map(repr, class_names))}'
             )
         for key, value in (('precision', precision), ('recall', recall)):
             if not 0 < value <= 1:
-                raise ValueError(f'{key}={value!r}: expected a share above 0, at most 1')
+                raise RunError(f'{key}={value!r}: expected a share above 0, at most 1')
         self.class_names = tuple(class_names)
         self.precision = precision
         self.recall = recall
@@ -137,7 +138,7 @@ class OracleCaptionTransform(BaseTransform):
         present = _present_labels(results, self.ignore_index, 'OracleCaptionTransform')
         nameless = sorted(label for label in present if not 0 <= label < len(self.class_names))
         if nameless:
-            raise ValueError(
+            raise RunError(
                 f'OracleCaptionTransform has no name for label {", ".join(map(str, nameless))} of '
                 f'{results.get("img_path", "this image")}: class_names has '
                 f'{len(self.class_names)}, for labels 0 to {len(self.class_names) - 1}. Give '
@@ -157,7 +158,7 @@ class OracleCaptionTransform(BaseTransform):
         """Return the labels to name at the given precision and recall."""
         img_path = results.get('img_path')
         if img_path is None:
-            raise ValueError(
+            raise RunError(
                 f'OracleCaptionTransform(precision={self.precision}, recall={self.recall}) draws '
                 "names by results['img_path'], which this sample lacks (it has: "
                 f'{", ".join(results)})'
@@ -225,13 +226,13 @@ class OracleCropTransform(BaseTransform):
         """
         before = results.get('oracle_labels')
         if before is None:
-            raise ValueError(
+            raise RunError(
                 "OracleCropTransform needs results['oracle_labels'], which this sample lacks (it "
                 f'has: {", ".join(results)}). Put OracleCaptionTransform before the '
                 'crop.'
             )
         if results.get('caption') != before.caption:
-            raise ValueError(
+            raise RunError(
                 'OracleCropTransform makes the caption again from the classes, but another '
                 f'transform has rewritten {before.caption!r} to {results.get("caption")!r}. Put '
                 'DomainModifier and the like after OracleCropTransform.'
@@ -257,7 +258,7 @@ def _present_labels(results: dict, ignore_index: int, who: str) -> frozenset[int
         if 'gt_ignore_flags' in results:
             labels = labels[~np.asarray(results['gt_ignore_flags'], dtype=bool)]
         return frozenset(labels.tolist())
-    raise ValueError(
+    raise RunError(
         f"{who} reads results['gt_seg_map'] or results['gt_bboxes_labels'], which this sample "
         f'lacks (it has: {", ".join(results)}). Put LoadAnnotations before it in the pipeline.'
     )

@@ -113,7 +113,9 @@ class TADPUNetBackbone(BaseModule):
         prompt = complete_prompt(prompt)
         model = load_diffusion_model(pretrained, architecture, unet)
         self.pretrained = pretrained
-        self.origin = dict(pretrained=str(pretrained), unet=str(unet), attn_grad=attn_grad)
+        self.origin = dict(
+            pretrained=str(pretrained), unet=unet and str(unet), attn_grad=attn_grad
+        )
         self.keep_padding = keep_padding
         self.unet = model.unet.train()
         if with_cp:
