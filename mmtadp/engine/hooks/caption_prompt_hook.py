@@ -8,6 +8,7 @@ from mmtadp.models.checkpoint_meta import META_KEY, describe_model
 from mmtadp.models.checkpoint_weights import check_resumable, fit_checkpoint
 from mmtadp.models.checks import find_backbones
 from mmtadp.registry import HOOKS, register_module
+from mmtadp.utils.arguments import check_bool
 from mmtadp.utils.plain_checkpoint import make_plain, restore_histories
 
 from .learned_token_check import check_learned_tokens
@@ -37,7 +38,7 @@ class CaptionPromptHook(Hook):
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, check_checkpoint: bool = True) -> None:
-        self.check_checkpoint = check_checkpoint
+        self.check_checkpoint = check_bool('check_checkpoint', check_checkpoint)
 
     def after_build(self, runner) -> None:
         """Install the forward hooks, before the run reads data or a checkpoint.
@@ -91,6 +92,7 @@ class CaptionPromptHook(Hook):
     def after_run(self, runner) -> None:
         """Log how many captions were truncated."""
         for backbone in find_backbones(runner.model).values():
+            backbone.finite_check.settle()
             for module in backbone.modules():
                 count = getattr(module, 'num_truncated', 0)
                 if count:

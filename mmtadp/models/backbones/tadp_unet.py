@@ -125,7 +125,7 @@ class TADPUNetBackbone(BaseModule):
         self.prompt = PROMPTS.build(dict(_scope_='mmtadp', **prompt, model=model))
         self.prompt_state = PromptState()
         self.handed_over = False
-        self._check_finite = FiniteCheck()
+        self.finite_check = FiniteCheck()
         self._check_widths(pretrained)
 
         # Not registered as a submodule: a state dict would hold the U-Net's weights twice.
@@ -297,4 +297,4 @@ class TADPUNetBackbone(BaseModule):
             raise PromptError(no_prompts(self.prompt, self.handed_over))
         # A graph cannot depend on values.
         if not torch.compiler.is_compiling():
-            self._check_finite(inputs, samples or ())
+            self.finite_check(inputs, samples or ())

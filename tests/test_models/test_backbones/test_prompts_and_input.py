@@ -3,6 +3,7 @@ import torch
 from mmengine.registry import MODELS
 
 from mmtadp.models import TADPUNetBackbone
+from mmtadp.models.backbones.image_check import FiniteCheck
 from tests.test_models.test_backbones.test_tadp_unet import build, image
 
 
@@ -86,6 +87,28 @@ class TestBadInput:
         inputs[1, 0, 3, 3] = value
         with pytest.raises(ValueError, match=r'image\(s\) \[1\].*NaN or infinity'):
             backbone(inputs)
+
+    def test_the_file_is_named(self, tiny_pipeline):
+        backbone = build(tiny_pipeline)
+        inputs = image(64, 64, 2)
+        inputs[0, 0, 0, 0] = float('nan')
+        backbone.set_prompts([dict(caption=c, img_path=f'{c}.png') for c in 'ab'])
+        with pytest.raises(ValueError, match=r'image\(s\) \[0\] .*\(a.png\)'):
+            backbone(inputs)
+
+    def test_the_result_of_a_gpu_is_read_in_the_next_call(self):
+        waited = []
+
+        class Event:
+            def synchronize(self):
+                waited.append(self)
+
+        check = FiniteCheck()
+        check._pending = (Event(), torch.tensor([True, False]), ['a.png', 'b.png'])
+        with pytest.raises(ValueError, match=r'image\(s\) \[1\] .*b.png'):
+            check.settle()
+        check.settle()
+        assert len(waited) == 1
 
     def test_shape(self, tiny_pipeline):
         with pytest.raises(ValueError, match=r'\(N, 3, H, W\), got \(1, 1, 64, 64\)'):

@@ -36,9 +36,9 @@ def louder(model):
 
 
 @pytest.mark.parametrize('cache_size', [0, 2])
-def test_200_forwards_in_4_threads(tiny_pipeline, frequent_switches, cache_size):
+def test_200_forwards_in_4_threads(minimal_pipeline, frequent_switches, cache_size):
     prompt = dict(type='CaptionPrompt', cache_size=cache_size)
-    backbone = louder(build(tiny_pipeline, prompt=prompt)).eval()
+    backbone = louder(build(minimal_pipeline, prompt=prompt)).eval()
     inputs = image(64, 64)
 
     def run(number: int) -> torch.Tensor:
@@ -62,8 +62,10 @@ def test_a_segmentor_with_its_data_samples(
 ):
     from mmseg.structures import SegDataSample
 
+    config = tiny_config(tiny_pipeline, tiny_images, tmp_path)
+    config.model.test_cfg = dict(mode='whole')
     with DefaultScope.overwrite_default_scope('mmseg'):
-        model = MODELS.build(tiny_config(tiny_pipeline, tiny_images, tmp_path).model)
+        model = MODELS.build(config.model)
     model = louder(install_prompt_hooks(model)).eval()
     inputs = image(64, 80)
 
@@ -75,13 +77,13 @@ def test_a_segmentor_with_its_data_samples(
 
     serial = [run(number) for number in range(4)]
     with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(run, range(40)))
+        results = list(pool.map(run, range(24)))
     for number, result in enumerate(results):
         torch.testing.assert_close(result, serial[number % 4], rtol=1e-4, atol=1e-4)
 
 
-def test_prompts_belong_to_the_thread_that_set_them(tiny_pipeline):
-    backbone = build(tiny_pipeline)
+def test_prompts_belong_to_the_thread_that_set_them(minimal_pipeline):
+    backbone = build(minimal_pipeline)
     backbone.set_prompts(['a cat'])
     errors = []
 
@@ -98,9 +100,9 @@ def test_prompts_belong_to_the_thread_that_set_them(tiny_pipeline):
     assert backbone(image(64, 64))[0].shape[0] == 1
 
 
-def test_training_in_one_thread_while_another_predicts(tiny_pipeline, frequent_switches):
+def test_training_in_one_thread_while_another_predicts(minimal_pipeline, frequent_switches):
     """With gradient checkpointing, the backward pass runs the blocks again."""
-    backbone = build(tiny_pipeline, with_cp=True).train()
+    backbone = build(minimal_pipeline, with_cp=True).train()
     inputs = image(64, 64)
 
     def gradient() -> torch.Tensor:
@@ -121,11 +123,11 @@ def test_training_in_one_thread_while_another_predicts(tiny_pipeline, frequent_s
             torch.testing.assert_close(future.result(), alone, rtol=1e-4, atol=1e-4)
 
 
-def test_backward_in_another_thread(tiny_pipeline):
+def test_backward_in_another_thread(minimal_pipeline):
     """As autograd does on a GPU."""
     gradients = []
     for with_cp in (False, True):
-        backbone = build(tiny_pipeline, with_cp=with_cp).train()
+        backbone = build(minimal_pipeline, with_cp=with_cp).train()
         loss = sum(f.square().mean() for f in backbone(image(64, 64), ['a cat']))
         thread = threading.Thread(target=loss.backward)
         thread.start()
@@ -137,8 +139,8 @@ def test_backward_in_another_thread(tiny_pipeline):
 @pytest.mark.parametrize(
     'duplicate', [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
 )
-def test_copies_start_without_prompts(tiny_pipeline, duplicate):
-    backbone = build(tiny_pipeline).eval()
+def test_copies_start_without_prompts(minimal_pipeline, duplicate):
+    backbone = build(minimal_pipeline).eval()
     backbone.set_prompts(['a cat'])
     other = duplicate(backbone)
     with pytest.raises(RuntimeError, match='no prompts were set'):
