@@ -197,7 +197,9 @@ def _parts(keys: Iterable[str], depth: int) -> str:
     for key in keys:
         part = '.'.join(key.split('.')[:depth])
         counts[part] = counts.get(part, 0) + 1
-    return ', '.join(f'{part} ({count} tensors)' for part, count in counts.items())
+    return ', '.join(
+        f'{part} ({count} tensor{"s" * (count > 1)})' for part, count in counts.items()
+    )
 
 
 def _check_parts(
@@ -249,8 +251,8 @@ def _problems(
     ]
     sentences = [
         (f'it lacks {len(missing)} of {len(own)} tensors', missing),
-        (f'{len(misshapen)} tensors have another shape', shapes),
-        (f'the model has no place for {len(unexpected)} tensors', unexpected),
+        (f'{len(misshapen)} of its tensors have another shape', shapes),
+        (f'the model has no place for {len(unexpected)} of its tensors', unexpected),
     ]
     return '; '.join(f'{text} ({_some(found, names)})' for text, found in sentences if found)
 

@@ -91,7 +91,7 @@ REFUSED = {
     ),
     'a neck with more layers': (
         lambda c: c['state_dict'].update({'neck.lateral_convs.0.bn.weight': torch.zeros(8)}),
-        ['no place for 1 tensors', 'neck.lateral_convs.0.bn.weight'],
+        ['no place for 1 of its tensors', 'neck.lateral_convs.0.bn.weight'],
     ),
     'NaN in the head': (nan_at(HEAD), [HEAD, 'NaN', '1 of', 'earlier checkpoint']),
     'infinity in the U-Net': (nan_at(UNET, float('inf')), [UNET, 'infinity']),
@@ -145,7 +145,7 @@ def test_what_a_part_more_is_is_logged(model, checkpoint, said):
     checkpoint['state_dict']['auxiliary_head.conv_seg.weight'] = torch.zeros(1)
     fit_checkpoint(model, checkpoint, SOURCE)
     (line,) = said
-    assert 'no place for 1 tensors (auxiliary_head.conv_seg.weight)' in line
+    assert 'no place for 1 of its tensors (auxiliary_head.conv_seg.weight)' in line
 
 
 def test_what_a_whole_one_says(model, checkpoint, said):
@@ -249,7 +249,7 @@ CHANGES = {
     'another fixed prompt': (
         NULL,
         dict(type='ClassNamesPrompt', class_names=['cat', 'dog', 'car']),
-        ['kept', 'backbone.prompt.embeddings (1 tensors)'],
+        ['kept', 'backbone.prompt.embeddings (1 tensor)'],
     ),
     'adapter stays': (
         dict(CAPTION, **TA),
