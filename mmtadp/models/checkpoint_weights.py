@@ -20,6 +20,8 @@ _PARALLEL = 'module.'
 # Upstream ignores the number of batches that a batch norm has seen.
 _NOT_NEEDED = 'num_batches_tracked'
 _MAX_NAMES = 12
+# Embeddings that another machine has computed differ by less, relative to their largest value.
+_ROUNDING = 1e-3
 
 
 def fit_checkpoint(
@@ -56,10 +58,12 @@ def fit_checkpoint(
     for weights, prefix in ((checkpoint['state_dict'], ''), (averaged, _PARALLEL)):
         if weights is None:
             continue
-        if not check:
-            for name, backbone in find_backbones(model).items():
+        for name, backbone in find_backbones(model).items():
+            if not check:
                 differ = name in comparison.frozen_differ
                 _fit_prompt(weights, f'{prefix}{name}.', backbone, differ, source)
+            if weights is not averaged:
+                _compare_frozen(weights, f'{name}.prompt.', backbone, source)
         bare = {
             key.removeprefix(prefix): value
             for key, value in weights.items()
@@ -189,6 +193,30 @@ def _fit_prompt(
         parts = _parts(keys, prefix.count('.') + 1)
         if parts:
             print_log(f'{source}: {what}: {parts}', logger='current', level=logging.WARNING)
+
+
+def _compare_frozen(
+    weights: Mapping[str, Tensor], prefix: str, backbone: nn.Module, source: str
+) -> None:
+    """Tell if the checkpoint's text encoder or embeddings are others than the config's own."""
+    trained = {name for name, p in backbone.prompt.named_parameters() if p.requires_grad}
+    other = []
+    for name, own in backbone.prompt.state_dict().items():
+        value = weights.get(prefix + name)
+        # Without weights, the model has its own embeddings only if it has read a file of them.
+        unknown = backbone.without_weights and (name != 'embeddings' or not own.any())
+        if name in trained or unknown or not isinstance(value, Tensor) or value.shape != own.shape:
+            continue
+        own = own.to(value)
+        if (own - value).abs().max() > _ROUNDING * own.abs().max():
+            other.append(prefix + name)
+    if other:
+        print_log(
+            f'{source}: its {_parts(other, prefix.count(".") + 1)} differ from those that '
+            '`pretrained` or `embeddings` of this config give; those of the checkpoint are used.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def _parts(keys: Iterable[str], depth: int) -> str:
