@@ -89,7 +89,7 @@ class ResultFiles:
                 text cannot be written as UTF-8.
         """
         # Read before it replaces another file: the loader must accept the new one.
-        trial = self.captions.with_suffix(f'.{os.getpid()}.unchecked.json')
+        trial = self.captions.with_suffix('.unchecked.json')
         try:
             write_captions(trial, entries)
             CaptionStore([str(trial)])
