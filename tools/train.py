@@ -41,18 +41,22 @@ def train(args: argparse.Namespace) -> int:
     # bases.
     from mmtadp.datasets.caption_options import set_captions
     from mmtadp.utils import launch
+    from mmtadp.utils.errors import RunError
 
     cfg = launch.load_config(args)
     set_captions(cfg, args.captions, args.template)
     if args.amp:
         launch.use_amp(cfg)
-    if args.resume:
-        launch.set_resume(cfg, args.resume)
+    resume = args.resume or launch.resume_of(cfg)
+    asked_by = '--resume' if args.resume else 'resume=True in the config'
+    if resume and args.overwrite:
+        raise RunError(f'--overwrite starts again, and {asked_by} continues: leave one out.')
+    if resume:
+        launch.set_resume(cfg, resume, asked_by)
     else:
-        cfg.resume = False
         launch.protect_results(cfg, args.overwrite)
     try:
-        launch.build_runner(cfg, skip_pretrained=bool(args.resume)).train()
+        launch.train(cfg, skip_pretrained=bool(resume))
     except KeyboardInterrupt:
         launch.say_how_to_resume(cfg.work_dir)
         return 130

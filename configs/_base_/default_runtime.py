@@ -9,9 +9,15 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook', by_epoch=False, interval=8000, max_keep_ckpts=1, save_best='mIoU'
+        type='mmtadp.SafeCheckpointHook',
+        by_epoch=False,
+        interval=8000,
+        max_keep_ckpts=1,
+        save_best='mIoU',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    check_finite=dict(type='mmtadp.CheckFiniteHook'),
+    exact_resume=dict(type='mmtadp.ExactResumeHook'),
     visualization=dict(type='SegVisualizationHook'),
     # Looks at some images and their ground truth before the run.
     check_dataset=dict(type='mmtadp.CheckDatasetHook'),

@@ -10,8 +10,10 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     # The last model, not the best: the best on the target domain could not be told without its
     # boxes, which the method is not given.
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1),
+    checkpoint=dict(type='mmtadp.SafeCheckpointHook', interval=1, max_keep_ckpts=1),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    check_finite=dict(type='mmtadp.CheckFiniteHook'),
+    exact_resume=dict(type='mmtadp.ExactResumeHook'),
     visualization=dict(type='DetVisualizationHook'),
     # Looks at some images and their ground truth before the run.
     check_dataset=dict(type='mmtadp.CheckDatasetHook'),

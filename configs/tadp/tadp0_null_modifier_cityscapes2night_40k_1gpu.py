@@ -15,3 +15,4 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=8000)
 default_hooks = dict(checkpoint=dict(interval=8000))
+auto_scale_lr = dict(base_batch_size=1)

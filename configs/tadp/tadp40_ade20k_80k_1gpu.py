@@ -18,3 +18,4 @@ param_scheduler = [
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=64000)
 default_hooks = dict(checkpoint=dict(interval=64000))
+auto_scale_lr = dict(base_batch_size=2)

@@ -7,3 +7,4 @@ optim_wrapper = dict(
     loss_scale=1.0,  # bfloat16 has float32's range, so losses need no scaling
     accumulative_counts=8,
 )
+auto_scale_lr = dict(base_batch_size=3)

@@ -7,3 +7,4 @@ train_dataloader = dict(batch_size=1)
 optim_wrapper = dict(
     type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0, accumulative_counts=8
 )
+auto_scale_lr = dict(base_batch_size=1)

@@ -6,3 +6,4 @@ optim_wrapper = dict(
     type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic', accumulative_counts=2
 )
 train_dataloader = dict(batch_size=1)
+auto_scale_lr = dict(base_batch_size=1)

@@ -1,7 +1,6 @@
 """Caption batches of prepared images with an image-to-text model of transformers."""
 
 import importlib.util
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.model_folders import load_part
 
+from .model_folder import complete_model, find_folder, source_of
 from .model_inputs import PixelInputs, PromptedInputs, load_inputs
 
 DEFAULT_MODEL = 'Salesforce/blip2-opt-2.7b'
@@ -114,25 +115,18 @@ class Captioner:
             RunError: If the model cannot be found or downloaded, is not an image-to-text model or
                 lacks weights, or if a package is missing.
         """
-        source = dict(revision=revision) if revision else {}
         kwargs = _precision(dtype, device)
-        try:
-            config = AutoConfig.from_pretrained(model, **source)
-            inputs, tokenizer = load_inputs(model, revision, prompt)
-            network, info = AutoModelForImageTextToText.from_pretrained(
-                model, **source, **kwargs, output_loading_info=True
-            )
-        except (OSError, ValueError, ImportError) as error:
-            raise RunError(_cannot_load(model, revision, error)) from error
-        if info['missing_keys']:
-            missing = sorted(info['missing_keys'])
-            raise RunError(
-                f'model {model!r} lacks {len(missing)} weights, such as {missing[0]}: captions '
-                'would be random. Download or copy the whole model.'
-            )
+        folder, commit = find_folder(model, revision)
+        source = source_of(model, revision)
+        inputs, tokenizer = load_inputs(model, revision, prompt)
+        part = 'captioning model'
+        network = load_part(
+            AutoModelForImageTextToText, folder, source, part, trust_remote_code=False, **kwargs
+        )
+        complete_model(network, tokenizer, source)
         if 'device_map' not in kwargs:
             network = network.to(device)
-        return cls(network, tokenizer, inputs, decoding, getattr(config, '_commit_hash', None))
+        return cls(network, tokenizer, inputs, decoding, commit)
 
     def caption(self, images: Sequence[Any], decoding: Decoding | None = None) -> list[str]:
         """Caption a batch.
@@ -190,16 +184,4 @@ def _precision(dtype: str, device: str) -> dict:
         dtype=torch.float16,
         device_map={'': device},
         quantization_config=BitsAndBytesConfig(load_in_8bit=True),
-    )
-
-
-def _cannot_load(model: str, revision: str | None, error: Exception) -> str:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')
-    name = f'model {model!r}' + (f' at revision {revision!r}' if revision else '')
-    if os.path.isdir(model):
-        return f'{name} cannot be loaded as an image-to-text model: {reason}'
-    return (
-        f'{name} is not a local folder and cannot be loaded from the hub ({reason}). On a machine '
-        f'with a network run `hf download {model} --local-dir DIR`, copy DIR here and use '
-        '--model DIR.'
     )

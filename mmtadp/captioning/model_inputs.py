@@ -1,6 +1,7 @@
 """Make the inputs of a captioning model: pixels alone, or pixels and a text."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
+
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.model_folders import describe_library_error
+
+from .model_folder import (
+    check_folder,
+    check_tokenizer,
+    complete_processor,
+    find_folder,
+    source_of,
+)
 
 DEFAULT_PROMPT = 'Describe the image in one sentence.'
 
@@ -85,18 +97,39 @@ def load_inputs(
         tuple: Inputs and tokenizer.
 
     Raises:
-        OSError, ValueError, ImportError: As transformers raises them.
+        RunError: If the model cannot be found, or its files are missing or damaged.
     """
-    source = dict(revision=revision) if revision else {}
+    folder, _ = find_folder(model, revision)
+    source = source_of(model, revision)
+    check_folder(folder, source)
+    try:
+        return _load_inputs(folder, source, prompt)
+    except RunError:
+        raise
+    except Exception as error:  # each processor has errors of its own
+        reason = describe_library_error(error)
+        raise RunError(
+            f'{source} cannot be loaded as an image-to-text model: {reason}.'
+        ) from error
+
+
+def _load_inputs(
+    folder: Path, source: str, prompt: str | None
+) -> tuple[PixelInputs | PromptedInputs, Any]:
+    kwargs = dict(local_files_only=True, trust_remote_code=False)
     # The PIL backend of image processors; the other one needs torchvision.
-    processor = AutoProcessor.from_pretrained(model, **source, backend='pil')
+    processor = AutoProcessor.from_pretrained(str(folder), **kwargs, backend='pil')
     tokenizer = getattr(processor, 'tokenizer', None)
     if tokenizer is None or not hasattr(processor, 'image_processor'):
         # A vision encoder-decoder has its image processor and tokenizer separately.
         if prompt is not None:
-            raise ValueError('it does not take a prompt')
-        processor = AutoImageProcessor.from_pretrained(model, **source, backend='pil')
-        return PixelInputs(processor), AutoTokenizer.from_pretrained(model, **source)
+            raise RunError(f'{source} does not take a prompt')
+        processor = AutoImageProcessor.from_pretrained(str(folder), **kwargs, backend='pil')
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **kwargs)
+        check_tokenizer(tokenizer, folder, source)
+        return PixelInputs(processor), tokenizer
+    check_tokenizer(tokenizer, folder, source)
+    complete_processor(processor, folder)
     if prompt is None and not getattr(processor, 'chat_template', None):
         return PixelInputs(processor.image_processor), tokenizer
     return PromptedInputs(processor, DEFAULT_PROMPT if prompt is None else prompt), tokenizer

@@ -52,18 +52,23 @@ def fit_checkpoint(
     # A buffer may be infinite from the start, such as a mask of attention.
     infinite = {name for name, value in model.named_buffers() if not torch.isfinite(value).all()}
     averaged = checkpoint.get('ema_state_dict')
-    for weights in (checkpoint['state_dict'], averaged):
+    # EMAHook's average of the weights keeps the prefix of its wrapper.
+    for weights, prefix in ((checkpoint['state_dict'], ''), (averaged, _PARALLEL)):
         if weights is None:
             continue
-        # EMAHook keeps its prefix.
-        prefix = _PARALLEL if weights is averaged else ''
         if not check:
             for name, backbone in find_backbones(model).items():
                 differ = name in comparison.frozen_differ
                 _fit_prompt(weights, f'{prefix}{name}.', backbone, differ, source)
-        checked = {k: v for k, v in weights.items() if k.removeprefix(prefix) not in infinite}
-        check_finite(source, checked, 'Take an earlier checkpoint of the run')
-    _check_parts(checkpoint['state_dict'], model, source, whole, check)
+        bare = {
+            key.removeprefix(prefix): value
+            for key, value in weights.items()
+            if key.startswith(prefix) and isinstance(value, Tensor)
+        }
+        finite = {key: value for key, value in bare.items() if key not in infinite}
+        check_finite(source, finite, 'Take an earlier checkpoint of the run')
+        if whole or weights is not averaged:
+            _check_parts(bare, model, source, whole, check)
 
 
 def check_resumable(checkpoint: dict, source: str) -> None:
@@ -74,15 +79,16 @@ def check_resumable(checkpoint: dict, source: str) -> None:
         source (str): Where it came from, for messages.
 
     Raises:
-        RunError: If it lacks the position of the run or its log.
+        RunError: If it lacks the position of the run, its log or the state of the optimizer,
+            without which mmengine would go on with a new one.
     """
     missing = [key for key in ('epoch', 'iter') if key not in checkpoint['meta']]
-    missing += [key for key in ('message_hub',) if key not in checkpoint]
+    missing += [key for key in ('message_hub', 'optimizer') if key not in checkpoint]
     if missing:
         raise RunError(
             f'{source} cannot be resumed: it has no {", ".join(missing)}, so it holds weights '
-            'without the state of a run. To start a new run from them, set load_from= and train '
-            'without resuming.'
+            'without the whole state of a run, as the files best_*.pth do. Resume from the last '
+            'checkpoint, or start a new run from the weights: set load_from= and do not resume.'
         )
 
 
@@ -98,15 +104,12 @@ def _normalise(checkpoint: Any, source: str) -> None:
         checkpoint.clear()
         checkpoint['state_dict'] = weights
     weights, meta = checkpoint['state_dict'], checkpoint.setdefault('meta', {})
-    is_dict = isinstance(weights, Mapping)
-    if not is_dict or not all(isinstance(value, Tensor) for value in weights.values()):
-        found = ', '.join(map(repr, weights)) if is_dict else repr(weights)
+    odd = _not_weights(weights)
+    if odd is not None:
         raise RunError(
             f"{source} has no weights: expected an entry 'state_dict' with tensors by name, found "
-            f'{found:.200}.'
+            f'{odd}.'
         )
-    if not weights:
-        raise RunError(f'{source} has no weights: its state_dict is empty.')
     if not isinstance(meta, dict):
         raise RunError(
             f'{source} is damaged: its meta is {meta!r:.60}, not a dict. Take another checkpoint '
@@ -117,6 +120,24 @@ def _normalise(checkpoint: Any, source: str) -> None:
         bare = {key.removeprefix(_PARALLEL): value for key, value in weights.items()}
         weights.clear()
         weights.update(bare)
+
+
+def _not_weights(weights: Any) -> str | None:
+    """Return what is in the place of weights by name; None if there are weights."""
+    if not isinstance(weights, Mapping):
+        return f'{weights!r:.60}'
+    if not weights:
+        return 'an empty one'
+    # What a module's get_extra_state returns may be anything.
+    odd = [
+        key
+        for key, value in weights.items()
+        if not isinstance(key, str)
+        or not (isinstance(value, Tensor) or key.endswith('_extra_state'))
+    ]
+    more = ', …' if len(odd) > 3 else ''
+    found = ', '.join(f'{key!r}: {type(weights[key]).__name__}' for key in odd[:3])
+    return f'{found}{more}' if odd else None
 
 
 def _tell(comparison: Comparison, source: str, check: bool) -> None:
@@ -183,7 +204,7 @@ def _check_parts(
     weights: Mapping[str, Tensor], model: nn.Module, source: str, whole: bool, check: bool
 ) -> None:
     """Refuse, or log, tensors that are missing, misshapen or unexpected."""
-    own = model.state_dict()
+    own = {key: value for key, value in model.state_dict().items() if isinstance(value, Tensor)}
     missing = [key for key in own if key not in weights and _NOT_NEEDED not in key]
     misshapen = [k for k, v in own.items() if k in weights and weights[k].shape != v.shape]
     unexpected = [key for key in weights if key not in own]
@@ -197,6 +218,11 @@ def _check_parts(
             f'{source} is not a checkpoint of the whole model of this config: {problems}. Use the '
             'config it was trained with, or, to train from it with other heads or classes, set '
             'load_from= and train.'
+        )
+    if len(unexpected) == len(weights):
+        raise RunError(
+            f"{source} is of another model: none of its tensors, e.g. '{unexpected[0]}', is in "
+            f"that of this config, which has e.g. '{next(iter(own))}'."
         )
     problems = _problems(weights, own, missing, misshapen, unexpected, _MAX_NAMES)
     if problems:

@@ -96,7 +96,7 @@ def dataset_class_names(config: Config) -> list[str]:
             names = _class_names(dataset)
             if names:
                 return list(names)
-    raise ValueError(
+    raise RunError(
         f'none of the {len(datasets)} datasets of {config.filename} names its classes: set '
         "metainfo=dict(classes=['cat', ...]) in one."
     )

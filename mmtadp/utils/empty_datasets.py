@@ -115,5 +115,3 @@ def dataset_of(dataloader: Any) -> ConfigDict | None:
     """Return the config of a dataloader's dataset; None if it is built already."""
     found = dataloader.get('dataset') if isinstance(dataloader, Mapping) else None
     return found if isinstance(found, Mapping) else None
-
-

@@ -11,7 +11,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
@@ -19,11 +19,20 @@ from mmengine.runner import Runner
 
 from mmtadp.utils.config_files import read_config
 from mmtadp.utils.dependencies import check_package
-from mmtadp.utils.errors import RunError
+from mmtadp.utils.errors import RunError, describe_os_error
+from mmtadp.utils.launchers import is_first_process, prepare_launcher
 from mmtadp.utils.pretrained import no_pretrained_weights, takes_other_prompts
 from mmtadp.utils.quiet import QuietRunner, silence_harmless_warnings
-
-LAST_CHECKPOINT = 'last_checkpoint'
+from mmtadp.utils.run_checks import check_datasets, check_settings, readable_errors
+from mmtadp.utils.work_dir import (
+    LAST_CHECKPOINT,
+    check_work_dir,
+    checkpoint_to_resume,
+    find_checkpoints,
+    hold_work_dir,
+    last_checkpoint,
+    release_work_dir,
+)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -68,49 +77,52 @@ def use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def find_checkpoints(work_dir: str | Path) -> list[Path]:
-    """Return the checkpoints in a work directory, sorted by name."""
-    return sorted(Path(work_dir).glob('*.pth'))
+def resume_of(cfg: Config) -> str | None:
+    """Return what a config's own ``resume`` asks for, as the argument of :func:`set_resume`.
 
+    Returns:
+        str | None: The checkpoint in ``load_from``, 'auto' if there is none, or None if the
+        config does not resume.
 
-def last_checkpoint(work_dir: str | Path) -> Path | None:
-    """Return the last checkpoint of a run, or None.
-
-    mmengine writes a path relative to the working directory of that run. Only the file name is
-    used, so that work directories can be moved.
+    Raises:
+        RunError: If ``resume`` is not True or False.
     """
-    pointer = Path(work_dir) / LAST_CHECKPOINT
-    if not pointer.is_file():
-        return None
-    checkpoint = Path(work_dir) / Path(pointer.read_text().strip()).name
-    return checkpoint if checkpoint.exists() else None
+    resume = cfg.get('resume')
+    if not isinstance(resume, bool) and resume is not None:
+        raise RunError(
+            f'resume={resume!r} in the config must be True or False. To continue from a '
+            'checkpoint, use --resume PATH.'
+        )
+    return (cfg.get('load_from') or 'auto') if resume else None
 
 
-def set_resume(cfg: Config, resume: str) -> None:
-    """Make the run continue an earlier one.
+def set_resume(cfg: Config, resume: str, asked_by: str = '--resume') -> None:
+    """Make the run continue an earlier one, and lock the work directory.
 
     Args:
         cfg (Config): With ``work_dir``.
         resume (str): A checkpoint, or 'auto' for the last one of the work directory.
+        asked_by (str): What asked for it, for messages. Defaults to ``'--resume'``.
 
     Raises:
         RunError: If the checkpoint does not exist.
+        FolderInUseError: If another process trains into the work directory.
     """
-    checkpoint = last_checkpoint(cfg.work_dir) if resume == 'auto' else Path(resume)
-    if checkpoint is None:
-        found = ', '.join(path.name for path in find_checkpoints(cfg.work_dir)) or 'none'
-        raise RunError(
-            f'--resume: {cfg.work_dir} has no checkpoint that {LAST_CHECKPOINT} points to (found: '
-            f'{found}). Start without --resume, or set the right --work-dir or --resume PATH.'
-        )
+    check_work_dir(cfg.work_dir)
+    first = is_first_process(cfg.get('launcher', 'none'))
+    if first and Path(cfg.work_dir).is_dir():
+        hold_work_dir(cfg.work_dir)
+    checkpoint = checkpoint_to_resume(cfg.work_dir, asked_by) if resume == 'auto' else resume
     check_checkpoint(str(checkpoint))
+    if first:
+        hold_work_dir(cfg.work_dir)
     cfg.resume = True
     # If load_from is unset, mmengine searches itself; the config's own would be resumed instead.
     cfg.load_from = str(checkpoint)
 
 
 def protect_results(cfg: Config, overwrite: bool) -> None:
-    """Refuse to write a new run into the work directory of an earlier one.
+    """Refuse to write a new run into the work directory of an earlier one, and lock it.
 
     Args:
         cfg (Config): With ``work_dir``.
@@ -118,7 +130,9 @@ def protect_results(cfg: Config, overwrite: bool) -> None:
 
     Raises:
         RunError: If the work directory has checkpoints and ``overwrite`` is False.
+        FolderInUseError: If another process trains into the work directory.
     """
+    check_work_dir(cfg.work_dir)
     checkpoints = find_checkpoints(cfg.work_dir)
     if checkpoints and not overwrite:
         raise RunError(
@@ -126,8 +140,10 @@ def protect_results(cfg: Config, overwrite: bool) -> None:
             f'{checkpoints[-1].name}. Continue it with --resume, write elsewhere with --work-dir, '
             'or replace its files with --overwrite.'
         )
-    # Otherwise, if this run stops early, --resume would continue the earlier one.
-    (Path(cfg.work_dir) / LAST_CHECKPOINT).unlink(missing_ok=True)
+    if is_first_process(cfg.get('launcher', 'none')):
+        hold_work_dir(cfg.work_dir)
+        # Otherwise, if this run stops early, --resume would continue the earlier one.
+        (Path(cfg.work_dir) / LAST_CHECKPOINT).unlink(missing_ok=True)
 
 
 def check_checkpoint(checkpoint: str) -> None:
@@ -146,99 +162,6 @@ def check_checkpoint(checkpoint: str) -> None:
     raise RunError(f'the checkpoint {checkpoint} does not exist; {path.parent} holds {found}.')
 
 
-def use_tta(cfg: Config) -> None:
-    """Turn test-time augmentation on.
-
-    Args:
-        cfg (Config): With ``tta_model`` and ``tta_pipeline``; where several datasets are tested,
-            ``tta_pipeline`` is a list with one pipeline per dataset.
-
-    Raises:
-        RunError: If the config lacks either, or a pipeline for a dataset.
-    """
-    missing = [key for key in ('tta_model', 'tta_pipeline') if cfg.get(key) is None]
-    if missing:
-        raise RunError(
-            f'--tta: the config lacks {" and ".join(missing)}. Add `tta_model = '
-            "dict(type='SegTTAModel')` (or 'DetTTAModel') and, as `tta_pipeline`, the test "
-            "pipeline with its last transforms inside `dict(type='TestTimeAug', "
-            'transforms=[...])`; keep the meta_keys of the packing transform.'
-        )
-    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    dataset = cfg.test_dataloader.dataset
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    if 'datasets' not in dataset:
-        dataset.pipeline = cfg.tta_pipeline
-        return
-    pipelines = [p for p in cfg.tta_pipeline if isinstance(p, (list, tuple))]
-    if not len(dataset.datasets) == len(pipelines) == len(cfg.tta_pipeline):
-        raise RunError(
-            f'--tta: the config tests on {len(dataset.datasets)} datasets, so `tta_pipeline` must '
-            f'be a list of {len(dataset.datasets)} pipelines, each with its own captions; it has '
-            f'{len(pipelines)}.'
-        )
-    for part, pipeline in zip(dataset.datasets, pipelines):
-        part.pipeline = pipeline
-
-
-def draw_to(cfg: Config, folder: str) -> None:
-    """Make the test draw its predictions.
-
-    Args:
-        cfg (Config): Of mmseg or mmdet.
-        folder (str): mmseg draws to ``folder``/vis_data, mmdet to ``folder`` inside the run's
-            folder of the work directory.
-
-    Raises:
-        RunError: If the config has no visualization hook, or is for another package.
-    """
-    hook = cfg.get('default_hooks', {}).get('visualization')
-    if hook is None:
-        raise RunError(
-            '--show-dir: the config has no visualization hook. Add to `default_hooks` '
-            "`visualization=dict(type='SegVisualizationHook')` (or 'DetVisualizationHook')."
-        )
-    hook.draw = True
-    if _scope(cfg) == 'mmseg':
-        hook.interval = 1  # the openmmlab set defaults to every 50th image, onedl to every one
-        cfg.visualizer.save_dir = folder
-    else:
-        hook.test_out_dir = folder
-
-
-def save_predictions_to(cfg: Config, target: str) -> None:
-    """Make the test save its predictions.
-
-    Args:
-        cfg (Config): Of mmseg or mmdet.
-        target (str): For mmseg a folder, with one png per image; for mmdet a ``.pkl`` file.
-
-    Raises:
-        RunError: If the target does not suit the package.
-    """
-    evaluators = cfg.test_evaluator
-    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
-    if _scope(cfg) == 'mmseg':
-        for evaluator in evaluators:
-            # PerDomainMetric wraps another metric, which writes.
-            inner = evaluator.get('metric')
-            writer = inner if isinstance(inner, dict) else evaluator
-            writer.update(output_dir=target, keep_results=True)
-    elif not target.endswith(('.pkl', '.pickle')):
-        raise RunError(f'--out of an mmdet config must be a .pkl or .pickle file, got {target}')
-    else:
-        evaluators.append(dict(type='mmdet.DumpDetResults', out_file_path=target))
-    cfg.test_evaluator = evaluators
-
-
-def _scope(cfg: Config) -> str:
-    scope = cfg.get('default_scope')
-    if scope not in ('mmseg', 'mmdet'):
-        raise RunError(f"the config's default_scope must be 'mmseg' or 'mmdet', got {scope!r}")
-    return scope
-
-
 def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
     """Build the runner of a config.
 
@@ -252,12 +175,15 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
         Runner: :class:`.quiet.QuietRunner`, or ``runner_type``.
 
     Raises:
+        RunError: If a number in the config is out of range, or the launcher cannot be used.
         ImportError: If the package of ``default_scope`` cannot be imported.
         ValueError: If a hook's ``after_build`` refuses the model, e.g. for a neck that takes other
             channels than the backbone returns.
     """
     silence_harmless_warnings()
     check_package(cfg.get('default_scope'))
+    check_settings(cfg)
+    prepare_launcher(cfg)
     skip_pretrained = skip_pretrained and not takes_other_prompts(cfg)
     with no_pretrained_weights() if skip_pretrained else nullcontext():
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
@@ -266,6 +192,44 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
         if hasattr(hook, 'after_build'):
             hook.after_build(runner)
     return runner
+
+
+def train(cfg: Config, skip_pretrained: bool) -> None:
+    """Build the runner of a config and train.
+
+    Args:
+        cfg (Config): After :func:`set_resume` or :func:`protect_results`.
+        skip_pretrained (bool): See :func:`build_runner`.
+
+    Raises:
+        RunError: For errors that the user can fix; if the disk is full or the work directory
+            cannot be written, with what continues the run.
+    """
+    try:
+        with readable_errors():
+            runner = build_runner(cfg, skip_pretrained)
+            check_datasets(runner, 'train_loop', 'val_loop')
+            runner.train()
+    except OSError as error:
+        checkpoint = last_checkpoint(cfg.work_dir)
+        continues = (
+            f' The same command with --resume continues from {checkpoint}.' if checkpoint else ''
+        )
+        raise RunError(f'{describe_os_error(error)}{continues}') from error
+    finally:
+        release_work_dir(cfg.work_dir)
+
+
+def test(cfg: Config) -> None:
+    """Build the runner of a config and test the checkpoint in ``load_from``.
+
+    Raises:
+        RunError: For errors that the user can fix.
+    """
+    with readable_errors():
+        runner = build_runner(cfg, skip_pretrained=True)
+        check_datasets(runner, 'test_loop')
+        runner.test()
 
 
 def say_how_to_resume(work_dir: str) -> None:

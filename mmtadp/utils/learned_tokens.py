@@ -22,7 +22,7 @@ from mmtadp.utils.errors import RunError
 from .tensor_files import read_tensors
 
 if TYPE_CHECKING:
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 SUFFIXES = ('.safetensors', '.bin', '.pt')
 _EXAMPLE = "{'<night>': tensor of shape (768,) or (number of vectors, 768)}"
@@ -184,7 +184,7 @@ def read_learned_tokens(paths: str | PathLike | Sequence | None) -> list[Learned
     for token in tokens:
         for name in _names(token):
             if name in files:
-                raise ValueError(
+                raise LearnedEmbedsError(
                     f"learned_embeds: '{files[name].path}' and '{token.path}' both hold the token "
                     f'{name!r}. Leave one out, or rename the token in one.'
                 )
@@ -216,14 +216,14 @@ def add_learned_tokens(
     if not tokens:
         return text_model, tokenizer, {}
     for token in tokens:
-        _check(token, text_model.config.hidden_size, tokenizer)
+        _check(token, text_model.config, tokenizer)
     names = [name for token in tokens for name in _names(token)]
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.add_tokens(names)
     ids = tokenizer.convert_tokens_to_ids(names)
     for name, number in zip(names, ids):
         if _ids(tokenizer, name) != [number]:
-            raise ValueError(
+            raise LearnedEmbedsError(
                 f'learned_embeds: the tokenizer does not find the token {name!r} in a caption, as '
                 'it normalises the caption first, or because another learned token is part '
                 'of the name. Rename the token in its file.'
@@ -242,17 +242,26 @@ def _ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
     return tokenizer(text, add_special_tokens=False).input_ids
 
 
-def _check(token: LearnedToken, width: int, tokenizer: CLIPTokenizer) -> None:
-    own = token.vectors.shape[1]
+def _check(token: LearnedToken, config: CLIPTextConfig, tokenizer: CLIPTokenizer) -> None:
+    count, own = token.vectors.shape
+    width = config.hidden_size
     if own != width:
-        raise ValueError(
+        raise LearnedEmbedsError(
             f"learned_embeds='{token.path}': the vectors of {token.name!r} have the width {own}"
             f'{_FAMILIES.get(own, "")}, the text encoder has {width}{_FAMILIES.get(width, "")}. '
             'A token works only with the text encoder that it was learned with.'
         )
+    # Next to the start and the end of the text.
+    room = config.max_position_embeddings - 2
+    if count >= room:
+        raise LearnedEmbedsError(
+            f"learned_embeds='{token.path}': the token {token.name!r} has {count} vectors, and a "
+            f'caption has room for {room} tokens: nothing would be left of it. Learn the token '
+            'with fewer vectors.'
+        )
     for name in _names(token):
         if len(_ids(tokenizer, name)) == 1:
-            raise ValueError(
+            raise LearnedEmbedsError(
                 f"learned_embeds='{token.path}': the tokenizer already knows {name!r}, so the "
                 'token would change what captions with that word mean. Rename it in its file, for '
                 'example to a name in angle brackets. If `pretrained` was saved with the token, '

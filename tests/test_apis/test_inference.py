@@ -84,5 +84,13 @@ def test_number_of_captions(trained):
 
 def test_checkpoint_of_another_prompt(trained, tiny_pipeline, tiny_images, tmp_path):
     null = tiny_config(tiny_pipeline, tiny_images, tmp_path, base='null_ade20k_4k.py')
-    with pytest.raises(ValueError, match='checkpoint'):
+    with pytest.raises(ValueError, match="prompt.type is 'CaptionPrompt' in the checkpoint"):
         init_model(null, trained[1])
+    null.custom_hooks[0].check_checkpoint = False
+    model = init_model(null, trained[1])
+    # Of the checkpoint the U-Net, of the pretrained model the empty caption.
+    state = torch.load(trained[1], weights_only=True)['state_dict']
+    weight = 'backbone.unet.conv_in.weight'
+    assert torch.equal(model.state_dict()[weight], state[weight])
+    own = init_model(null).backbone.prompt.embeddings
+    assert torch.equal(model.backbone.prompt.embeddings, own) and own.abs().sum() > 0

@@ -6,7 +6,6 @@ the message must name.
 
 import contextlib
 import io
-import os
 import runpy
 import sys
 import traceback
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from tests.utils.tiny_model import TEXT_ENCODER, save_pipeline, tiny_diffusion_model
 
 
 class Outcome(NamedTuple):
@@ -49,7 +51,9 @@ def tool(repository, tmp_path, monkeypatch, forget_runs) -> Callable[..., Outcom
         said = io.StringIO()
         with monkeypatch.context() as patch:
             patch.chdir(tmp_path)
-            patch.setenv('LOCAL_RANK', os.environ.get('LOCAL_RANK', '0'))
+            # Some tools set it; accelerate would then expect several processes.
+            patch.setenv('LOCAL_RANK', '0')
+            patch.delenv('LOCAL_RANK')
             # As Python does for a script.
             patch.syspath_prepend(str(script.parent))
             patch.setattr(sys, 'argv', [str(script), *map(str, args)])
@@ -101,3 +105,19 @@ def small_file(tmp_path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope='session')
+def small_model(tinysd):
+    """Return the seeded model with a vocabulary that is read quickly; do not change it."""
+    model = tiny_diffusion_model()
+    model.tokenizer = CLIPTokenizer.from_pretrained(tinysd / 'tokenizer')
+    words = dict(vocab_size=len(model.tokenizer), eos_token_id=model.tokenizer.eos_token_id)
+    model.text_model = CLIPTextModel(CLIPTextConfig(**{**TEXT_ENCODER, **words}))
+    return model
+
+
+@pytest.fixture(scope='session')
+def small_pipeline(small_model, tmp_path_factory):
+    """Return the model's folder; read it, do not change it."""
+    return save_pipeline(small_model, tmp_path_factory.mktemp('small') / 'pipe')

@@ -90,7 +90,8 @@ CHECKPOINTS = {
     'code': (dict(state_dict={}, hook=Payload()), ['mkdir', 'never executes']),
     'a list': ([1, 2], ['holds a list, not a checkpoint']),
     'a tensor': (torch.zeros(2), ['holds a Tensor, not a checkpoint']),
-    'nothing': ({}, ['its state_dict is empty']),
+    'nothing': ({}, ['no weights', 'an empty one']),
+    'damaged tokens': (describe('prompt.learned_tokens', [3]), ["meta['mmtadp'] is"]),
     'weights under another name': (
         dict(model=dict(a=torch.zeros(1))),
         ["'state_dict'", "'model'"],

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
+from mmtadp.apis import init_model
 from tests.utils.processes import prepared_processes
 from tests.utils.tiny_runs import tiny_config
 
@@ -54,3 +55,10 @@ def test_equal_weights_after_steps(tiny_pipeline, tiny_images, tmp_path, prompt)
     weights = [key for key in first if 'running_' not in key]
     assert len(weights) > 500
     assert [key for key in weights if not torch.equal(first[key], second[key])] == []
+    # The checkpoint is that of the model, without the wrapper.
+    model = init_model(config, tmp_path / 'work_dir' / 'iter_2.pth')
+    assert torch.equal(model.state_dict()[weights[0]], first[weights[0]])
+    # So is what somebody has saved of the wrapped model.
+    torch.save({f'module.{key}': value for key, value in first.items()}, tmp_path / 'raw.pth')
+    model = init_model(config, tmp_path / 'raw.pth')
+    assert torch.equal(model.state_dict()[weights[-1]], first[weights[-1]])

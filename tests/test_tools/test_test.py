@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmtadp.utils import launch as runs
+from mmtadp.utils import test_options
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.pretrained import skipping_pretrained
 
@@ -69,7 +70,7 @@ def test_tta_without_settings(config):
     cfg = Config.fromfile(config)
     cfg.pop('tta_pipeline')
     with pytest.raises(RunError, match='lacks tta_pipeline'):
-        runs.use_tta(cfg)
+        test_options.use_tta(cfg)
 
 
 def mmdet_config() -> Config:
@@ -90,9 +91,9 @@ def mmdet_config() -> Config:
 
 def test_mmdet_options():
     cfg = mmdet_config()
-    runs.draw_to(cfg, 'drawings')
-    runs.use_tta(cfg)
-    runs.save_predictions_to(cfg, 'predictions.pkl')
+    test_options.draw_to(cfg, 'drawings')
+    test_options.use_tta(cfg)
+    test_options.save_predictions_to(cfg, 'predictions.pkl')
     assert cfg.default_hooks.visualization.draw is True
     assert cfg.default_hooks.visualization.test_out_dir == 'drawings'
     assert cfg.model == dict(type='DetTTAModel', module=dict(type='FasterRCNN'))
@@ -105,14 +106,14 @@ def test_mmdet_options():
 
 def test_mmdet_saves_one_file():
     with pytest.raises(RunError, match='must be a .pkl'):
-        runs.save_predictions_to(mmdet_config(), 'predictions')
+        test_options.save_predictions_to(mmdet_config(), 'predictions')
 
 
 def test_scope_must_be_known():
     cfg = mmdet_config()
     cfg.default_scope = 'mmpose'
     with pytest.raises(RunError, match="got 'mmpose'"):
-        runs.draw_to(cfg, 'drawings')
+        test_options.draw_to(cfg, 'drawings')
 
 
 def test_model_is_built_without_pretrained_weights(config, monkeypatch):

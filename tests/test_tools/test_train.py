@@ -100,7 +100,7 @@ def test_inherits_a_config_of_mmtadp(run_tool, config, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: seen.append(cfg) or Untrained())
     child = tmp_path / 'child.py'
-    child.write_text("_base_ = 'mmtadp::_base_/default_runtime.py'\nmine = 1\n")
+    child.write_text("_base_ = 'mmtadp::_base_/default_runtime.py'\nmine = 1\nmodel = {}\n")
     run_tool('train', child)
     assert seen[0].default_scope == 'mmseg'
     assert seen[0].mine == 1

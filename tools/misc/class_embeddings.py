@@ -24,7 +24,7 @@ from typing import Any
 
 # The folder above holds what the tools share.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _arguments import DictAction  # noqa: E402
+from _arguments import DictAction, Parser, device, positive  # noqa: E402
 
 # The library is imported after the arguments are parsed: --help must not wait for torch.
 AVERAGE_EOS, CLASS_EMBEDDINGS = 'average_eos', 'class_embeddings'
@@ -32,7 +32,7 @@ AVERAGE_EOS, CLASS_EMBEDDINGS = 'average_eos', 'class_embeddings'
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Embeddings of class names')
+    parser = Parser(description='Embeddings of class names')
     parser.add_argument(
         'config', nargs='?', help='config; names come from its prompt, or else from its dataset'
     )
@@ -69,9 +69,14 @@ def make_parser() -> argparse.ArgumentParser:
         'code does',
     )
     parser.add_argument(
-        '--batch-size', type=int, default=80, help='texts encoded at a time (default: %(default)s)'
+        '--batch-size',
+        type=positive,
+        default=80,
+        help='texts encoded at a time (default: %(default)s)',
     )
-    parser.add_argument('--device', default='cpu', help='device to run on (default: %(default)s)')
+    parser.add_argument(
+        '--device', type=device, default='cpu', help='device to run on (default: %(default)s)'
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
     return parser
 
@@ -80,26 +85,25 @@ def gather(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     """Return class names, and the text encoder, the kind and the treatment of the first token.
 
     Raises:
-        ValueError: If names are given twice or not at all, or are not valid.
+        RunError: If names are given twice or not at all, or are not valid.
     """
-    from mmengine.config import Config
-
     from mmtadp.models.diffusion.loading import DEFAULT_HUB_ID
     from mmtadp.models.prompts.base import check_class_names
     from mmtadp.utils.config_datasets import dataset_class_names
+    from mmtadp.utils.config_files import read_config
+    from mmtadp.utils.errors import RunError
     from mmtadp.utils.text_files import read_lines
 
     given = [args.config, args.class_names, args.class_file]
     if sum(item is not None for item in given) != 1:
-        raise ValueError('give either a config, --class-names or --class-file')
+        raise RunError('give either a config, --class-names or --class-file')
     found: dict[str, Any] = dict(kind=AVERAGE_EOS, pretrained=DEFAULT_HUB_ID)
     if args.class_names is not None:
         names = args.class_names
     elif args.class_file is not None:
         names = read_lines(args.class_file)
     else:
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options or {})
+        config = read_config(args.config, args.cfg_options)
         backbone = config.get('model', {}).get('backbone', {})
         prompt = backbone.get('prompt', {})
         names = prompt.get('class_names') or dataset_class_names(config)
@@ -118,15 +122,16 @@ def read_templates(args: argparse.Namespace) -> list[str]:
     """Return the templates.
 
     Raises:
-        ValueError: If one does not hold ``{}`` once.
+        RunError: If one does not hold ``{}`` once.
     """
     from mmtadp.models.prompts.average_eos_cache import templates
+    from mmtadp.utils.errors import RunError
     from mmtadp.utils.text_files import read_lines
 
     sentences = templates() if args.templates is None else read_lines(args.templates)
     bad = [sentence for sentence in sentences if sentence.count('{}') != 1]
     if bad or not sentences:
-        raise ValueError(
+        raise RunError(
             f'{args.templates}: each template has one {{}} for the name, as in '
             f'{templates()[0]!r}; got {bad[:1] or "none"}'
         )
@@ -154,20 +159,23 @@ def run(args: argparse.Namespace) -> str:
     from mmtadp.models.diffusion import TextEncoder, load_text_encoder
     from mmtadp.models.prompts.average_eos_cache import cached_average_eos, cached_file
     from mmtadp.models.prompts.embedding_files import save_embeddings
+    from mmtadp.utils.errors import RunError
 
     names, found = gather(args)
     if args.out is None and (found['kind'] != AVERAGE_EOS or args.templates is not None):
-        raise ValueError(
+        raise RunError(
             'only average EOS embeddings of the default templates are cached: set --out'
         )
     if args.out is not None and args.out.suffix != '.safetensors':
-        raise ValueError(f'--out {args.out} should be a .safetensors file')
+        raise RunError(f'--out {args.out} should be a .safetensors file')
     if args.out is not None and args.out.exists() and not args.overwrite:
-        raise ValueError(f'{args.out} exists: give another name, or --overwrite to replace it')
+        raise RunError(f'{args.out} exists: give another name, or --overwrite to replace it')
     model, tokenizer = load_text_encoder(found['pretrained'], found.get('architecture'))
     encoder = TextEncoder(model.to(args.device), tokenizer, cache_size=0)
     if args.out is None:
         embeddings, path = cached_average_eos(encoder, names), cached_file(encoder, names)
+        if not path.is_file():
+            raise RunError(f'{path} cannot be written: set $MMTADP_CACHE to a folder, or --out')
     else:
         embeddings, provenance = compute(encoder, names, found, args)
         save_embeddings(args.out, embeddings, found['kind'], names, provenance)
@@ -175,15 +183,13 @@ def run(args: argparse.Namespace) -> str:
     return f'{found["kind"]} of {len(names)} classes: {tuple(embeddings.shape)} in {path}'
 
 
-def main() -> None:
-    """Compute as the command line asks."""
-    parser = make_parser()
-    args = parser.parse_args()
-    try:
-        print('\n' + run(args))
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
+def main() -> int:
+    """Compute as the command line asks; return the exit code."""
+    args = make_parser().parse_args()
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: print('\n' + run(args)))
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 # The folder above holds what the tools share.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _arguments import DictAction  # noqa: E402
+from _arguments import DictAction, Parser  # noqa: E402
 
 # The library is imported after the arguments are parsed: --help must not wait for torch.
 # Keys of mmtadp.converters.published.NORMALISATIONS.
@@ -24,9 +24,7 @@ NORMALISATIONS = ('half', 'imagenet')
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        description='Convert a checkpoint of the published TADP or VPD code.'
-    )
+    parser = Parser(description='Convert a checkpoint of the published TADP or VPD code.')
     parser.add_argument('source', type=Path, help='.ckpt, .pth or .pt file')
     parser.add_argument('config', type=Path, help='config of this project for the same run')
     parser.add_argument('target', type=Path, help='.pth file to write; its config is next to it')
@@ -87,33 +85,30 @@ def convert_file(file, tokens: list[Path], args: argparse.Namespace) -> None:
         tokens (list[Path]): Files of its learned tokens.
         args (Namespace): The command line.
     """
-    from mmengine.config import Config
-
     from mmtadp.converters.published import convert_published, write_conversion
+    from mmtadp.utils.config_files import read_config
 
     options = dict(args.cfg_options or {})
     if tokens:
         options['model.backbone.prompt.learned_embeds'] = [str(path) for path in tokens]
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(options)
+    config = read_config(str(args.config), options)
     conversion = convert_published(
         file, config, args.latent_scaling, args.normalisation, args.backbone_only
     )
-    written = write_conversion(conversion, args.config, args.target, options, args.overwrite)
+    base = Path(config.filename)
+    written = write_conversion(conversion, base, args.target, options, args.overwrite)
     print(f'{args.source}: {conversion.layout.name}')
     print('\n'.join([*conversion.report.lines(), *conversion.settings.lines()]))
     print(f'written to {args.target} and {written}')
 
 
-def main() -> None:
-    """Convert as the command line asks."""
-    parser = make_parser()
-    args = parser.parse_args()
-    try:
-        convert(args)
-    except (ValueError, FileNotFoundError, ConnectionError) as error:
-        parser.error(str(error))
+def main() -> int:
+    """Convert as the command line asks; return the exit code."""
+    args = make_parser().parse_args()
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: convert(args))
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

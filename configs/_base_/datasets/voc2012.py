@@ -86,4 +86,5 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
-auto_scale_lr = dict(enable=False, base_batch_size=8)
+# Without accumulation, which mmengine does not count.
+auto_scale_lr = dict(enable=False, base_batch_size=2)

@@ -102,10 +102,9 @@ def convert_published(
     _check_shapes(tracker, state, own, f'{name}.' if backbone_only else '')
 
     meta = {META_KEY: describe_model(model), 'converted_from': file.path.name}
-    if 'CLASSES' in file.meta:
-        meta['dataset_meta'] = dict(
-            classes=tuple(file.meta['CLASSES']), palette=file.meta.get('PALETTE')
-        )
+    classes = file.meta.get('CLASSES')
+    if isinstance(classes, (list, tuple)) and all(isinstance(name, str) for name in classes):
+        meta['dataset_meta'] = dict(classes=tuple(classes), palette=file.meta.get('PALETTE'))
     # Detached from the file, and each tensor once.
     state = {key: value.detach().clone().contiguous() for key, value in state.items()}
     checkpoint = dict(meta=meta, state_dict=state)

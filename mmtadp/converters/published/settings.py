@@ -6,6 +6,7 @@ deviation, as for detection; and only some runs scale latents.
 """
 
 import ast
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,11 +69,11 @@ def find_settings(
     """
     config = literal_config(meta.get('config', ''))
     settings = PublishedSettings()
-    options = config.get('model', {}).get('opt_dict', {})
+    options = _section(config, 'model', 'opt_dict')
     settings.published_arguments = {k: v for k, v in options.items() if v not in (None, False)}
 
     found = _latent_scaling(layout, tracker)
-    if 'use_scaled_encode' in options:
+    if isinstance(options.get('use_scaled_encode'), bool):
         found = (options['use_scaled_encode'], 'from the config in the file')
     if latent_scaling is not None:
         found = (latent_scaling, 'as asked for')
@@ -101,8 +102,8 @@ _WITH = {True: 'with latent scaling', False: 'without latent scaling'}
 
 
 def _normalisation(layout: Layout, tracker: TensorTracker, config: dict[str, Any]):
-    norm = config.get('img_norm_cfg', {})
-    if 'mean' in norm and 'std' in norm:
+    norm = _section(config, 'img_norm_cfg')
+    if _is_colour(norm.get('mean')) and _is_colour(norm.get('std')):
         return {key: list(norm[key]) for key in ('mean', 'std')}, 'from the config in the file'
     bias = tracker.tensors.get('decode_head.conv_seg.bias')
     if bias is not None and len(bias) == _CITYSCAPES_CLASSES:
@@ -110,25 +111,45 @@ def _normalisation(layout: Layout, tracker: TensorTracker, config: dict[str, Any
     return NORMALISATIONS[layout.normalisation], f'as the published code for {layout.name}'
 
 
-def literal_config(text: str) -> dict[str, Any]:
+def _section(config: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a dict inside a config, or an empty one if it is not there or not a dict."""
+    for name in names:
+        config = config.get(name) if isinstance(config, dict) else None
+    return config if isinstance(config, dict) else {}
+
+
+def _is_colour(values: Any) -> bool:
+    numbers = isinstance(values, list) and [v for v in values if isinstance(v, (int, float))]
+    return bool(numbers) and len(numbers) == len(values) == 3
+
+
+# What a parser and an evaluation of literals raise for text that is not a config, or is made to
+# exhaust them.
+_NOT_LITERAL = (SyntaxError, ValueError, TypeError, AttributeError, MemoryError, RecursionError)
+
+
+def literal_config(text: Any) -> dict[str, Any]:
     """Read the values of a config's text without executing it.
 
     Args:
-        text (str): Assignments of literals and ``dict(...)``, as mmcv writes a config.
+        text (Any): Assignments of literals and ``dict(...)``, as mmcv writes a config. Anything
+            else gives no values.
 
     Returns:
         dict[str, Any]: Name to value, for values that are literals.
     """
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of odd escapes and literals
+            tree = ast.parse(text)
+    except _NOT_LITERAL:
         return {}
     values = {}
     for statement in tree.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             try:
                 values[statement.targets[0].id] = _literal(statement.value)
-            except ValueError:
+            except _NOT_LITERAL:
                 continue
     return values
 

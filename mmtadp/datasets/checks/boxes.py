@@ -165,7 +165,10 @@ def _check_coco(path: str, classes: tuple[str, ...]) -> Iterator[Finding]:
     except (TypeError, KeyError) as error:
         text = f'is not a COCO annotation file: {type(error).__name__} {error}. Expected an object'
         yield Finding(
-            STOP, 'unreadable', path, f"{text} with the lists 'images', 'annotations', 'categories'."
+            STOP,
+            'unreadable',
+            path,
+            f"{text} with the lists 'images', 'annotations', 'categories'.",
         )
         return
     if wrong:
@@ -198,7 +201,9 @@ def _wrong_entries(images: dict, objects: Sequence[dict]) -> list[str]:
         box = item.get('bbox')
         numbers = isinstance(box, list) and [x for x in box if isinstance(x, int | float)]
         if not numbers or len(numbers) != 4 or len(box) != 4:
-            wrong.append(f'the object with id {item.get("id")} has bbox={box!r}; expected 4 numbers.')
+            wrong.append(
+                f'the object with id {item.get("id")} has bbox={box!r}; expected 4 numbers.'
+            )
         elif item['image_id'] not in images:
             wrong.append(
                 f'the object with id {item.get("id")} is of image {item["image_id"]}, which the '
@@ -221,9 +226,7 @@ def _is_dropped(item: dict, image: dict) -> bool:
     return min(across, down) <= 0 or item['area'] <= 0 or width < 1 or height < 1
 
 
-def _unknown_classes(
-    path: str, unknown: Counter, classes: tuple[str, ...]
-) -> Iterator[Finding]:
+def _unknown_classes(path: str, unknown: Counter, classes: tuple[str, ...]) -> Iterator[Finding]:
     if unknown:
         named = ', '.join(f'{name!r} ({count:,})' for name, count in unknown.most_common(10))
         text = (
@@ -247,5 +250,3 @@ def count_boxes(info: dict) -> Counter:
         for instance in info.get('instances', ())
         if not instance.get('ignore_flag', 0)
     )
-
-

@@ -12,9 +12,10 @@ from mmtadp.utils.errors import RunError
 
 from .boxes import check_annotations
 from .caption_files import check_caption_files
-from .config_parts import Part, is_loader, type_name, walk
+from .config_parts import Part, is_loader, walk
 from .report import NOTE, STOP, Finding, SplitReport
 from .samples import check_dataset, conclude
+from .settings import check_settings, ignored_label, largest_depth
 
 SPLITS = ('train', 'val', 'test')
 
@@ -69,7 +70,8 @@ def check_config(
                     part.dataset, report, ignore=ignore, workers=workers, progress=progress
                 )
                 report.add(_unused_files(part.dataset))
-        conclude(report, _max_depth(config, split))
+        conclude(report, largest_depth(config, split))
+        report.add(list(check_settings(config, report)))
         reports.append(report)
     check_caption_files(reports, parts, count_tokens)
     return reports, parts
@@ -78,12 +80,14 @@ def check_config(
 def _build(config: Config, leaf: Mapping, report: SplitReport) -> Part | None:
     """Build a dataset with its loading transforms only; None, and findings, if it fails."""
     loaders = [step for step in walk(leaf.get('pipeline', ())) if is_loader(step)]
+    report.add(_annotation_files(config, leaf))
     try:
-        lazy = build_leaf(config, leaf, lazy_init=True)
-        report.add(check_annotations(lazy))
         dataset = build_leaf(config, leaf, loaders)
+        error = None if len(dataset) else ValueError('it has no image')
     # Datasets and transforms of any package raise errors of any type.
-    except Exception as error:
+    except Exception as raised:
+        error = raised
+    if error is not None:
         reason = explain_empty(config, leaf)
         if reason is not None:
             report.add([Finding(STOP, 'empty', report.name, reason)])
@@ -99,40 +103,21 @@ def _build(config: Config, leaf: Mapping, report: SplitReport) -> Part | None:
     return Part(leaf, dataset)
 
 
+def _annotation_files(config: Config, leaf: Mapping) -> list[Finding]:
+    try:
+        # Without reading its files: mmengine joins the paths.
+        dataset = build_leaf(config, leaf, lazy_init=True)
+    except Exception:  # The dataset itself fails as well, and is reported.
+        return []
+    return list(check_annotations(dataset))
+
+
 def _palette(leaf: Mapping, dataset: Any) -> list:
     """Return the palette that the config or the dataset's type sets; mmseg draws others."""
     for metainfo in (leaf.get('metainfo') or {}, type(dataset).METAINFO):
         if isinstance(metainfo, Mapping) and metainfo.get('palette'):
             return list(dataset.metainfo['palette'])
     return []
-
-
-def ignored_label(config: Config, split: str) -> tuple[int, str] | None:
-    """Return the label that a split ignores, and the setting that it comes from.
-
-    Training ignores the head's, which is the loss's; validation and test the metric's.
-
-    Args:
-        config (Config): Of mmseg; others have none.
-        split (str): 'train', 'val' or 'test'.
-    """
-    if config.get('default_scope') != 'mmseg':
-        return None
-    if split == 'train':
-        heads = [part['decode_head'] for part in walk(config.get('model') or {})
-                 if 'decode_head' in part]
-        heads = heads[0] if heads and isinstance(heads[0], list | tuple) else heads
-        found, source = (heads[-1] if heads else None), 'model.decode_head.ignore_index'
-    else:
-        metrics = [part for part in walk([config.get(f'{split}_evaluator') or {}])
-                   if type_name(part) == 'IoUMetric']
-        found, source = (metrics[0] if metrics else None), f'{split}_evaluator.ignore_index'
-    return None if found is None else (found.get('ignore_index', 255), source)
-
-
-def _max_depth(config: Config, split: str) -> float | None:
-    evaluators = walk([config.get(f'{"val" if split == "train" else split}_evaluator') or {}])
-    return next((part['max_depth_eval'] for part in evaluators if 'max_depth_eval' in part), None)
 
 
 def _unused_files(dataset: Any) -> Iterator[Finding]:
@@ -149,8 +134,12 @@ def _unused_files(dataset: Any) -> Iterator[Finding]:
             continue
         infos = map(dataset.get_data_info, range(len(dataset)))
         used = {os.path.abspath(info[key]) for info in infos if key in info}
-        found = (os.path.join(parent, file) for parent, _, files in os.walk(folder)
-                 for file in files if file.endswith(suffix))
+        found = (
+            os.path.join(parent, file)
+            for parent, _, files in os.walk(folder)
+            for file in files
+            if file.endswith(suffix)
+        )
         unused = sorted(path for path in found if os.path.abspath(path) not in used)
         if used and unused:
             text = f'{len(unused):,} files *{suffix} have no image, such as {unused[0]}.'

@@ -56,7 +56,7 @@ def draw_overlays(
     figure = Figure(figsize=(16, 3.6 * rows + 1.2), layout='constrained')
     figure.suptitle(
         f'{title}: {len(chosen)} of {sum(r.total for r in reports):,} images. Left: the image as '
-        'loaded. Right: its ground truth over it.',
+        'loaded. Right: its ground truth.',
         fontsize=13,
     )
     axes = figure.subplots(rows, 2 * _COLUMNS, squeeze=False)
@@ -109,7 +109,8 @@ def _draw_sample(
     """Draw one image, and return the colours of the names that are in it."""
     loaders = find_loaders(part.dataset.pipeline)
     path = info['img_path']
-    name = os.path.join(os.path.basename(os.path.dirname(path)), os.path.basename(path))
+    root = os.path.abspath(getattr(part.dataset, 'data_root', None) or os.path.dirname(path))
+    name = os.path.relpath(path, root)
     pair[0].set_title(f'{report.name}: {name}', fontsize=9, loc='left')
     problems = [f.kind for f in report.findings if f.level != NOTE and _is_about(f.file, info)]
     if problems:
@@ -218,11 +219,11 @@ def _draw_mask(axis: Axes, image, values, rules, report) -> dict[str, tuple]:
 def _draw_depth(axis: Axes, values: np.ndarray, factor: float) -> dict[str, tuple]:
     depth = values.astype(np.float32) * factor
     invalid = ~np.isfinite(depth) | (depth <= 0)
-    shown = axis.imshow(np.ma.array(depth, mask=invalid), cmap='viridis_r')
-    axis.set_facecolor('black')
+    colors = colormaps['viridis_r'].with_extremes(bad='black')
+    shown = axis.imshow(np.ma.array(depth, mask=invalid), cmap=colors)
     bar = axis.figure.colorbar(shown, ax=axis, fraction=0.04)
     bar.set_label('metres', fontsize=8)
-    return {'no valid depth': (255, 255, 255)} if invalid.any() else {}
+    return {'no valid depth': (0, 0, 0)} if invalid.any() else {}
 
 
 def _draw_boxes(axis: Axes, image, info: dict, report, scale: float) -> dict[str, tuple]:
@@ -237,8 +238,15 @@ def _draw_boxes(axis: Axes, image, info: dict, report, scale: float) -> dict[str
         box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=color, lw=2, ls=style)
         axis.add_patch(box)
         name = report.classes[label]
-        axis.text(x1, y1, name, fontsize=7, color='white', va='bottom',
-                  bbox={'facecolor': color, 'pad': 1, 'lw': 0})
+        axis.text(
+            x1,
+            y1,
+            name,
+            fontsize=7,
+            color='white',
+            va='bottom',
+            bbox={'facecolor': color, 'pad': 1, 'lw': 0},
+        )
         names[name] = colors[label]
         if instance.get('ignore_flag'):
             names['dotted: ignored'] = (127, 127, 127)

@@ -69,7 +69,9 @@ def compare_sizes(
     """
     turn = TURNS.get(image.orientation)
     if truth != image.size:
-        text = f'the {what} has {describe_size(truth)}, its image {path} {describe_size(image.size)}'
+        text = (
+            f'the {what} has {describe_size(truth)}, its image {path} {describe_size(image.size)}'
+        )
         if image.turned and truth == image.stored:
             text += (
                 f' because of its EXIF orientation {image.orientation}: the image is {turn} when '
@@ -120,7 +122,7 @@ def check_mask(
                 f'has {wrong} in {values.dtype}; mmseg takes labels modulo 256, so 256 becomes '
                 '0. Expected whole numbers from 0 to 255: save the labels as 8-bit PNG.'
             )
-            findings.append(Finding(STOP, 'depth_of_bits', path, text))
+            findings.append(Finding(STOP, 'bits', path, text))
             return findings, Counter()
     counts = np.bincount(values.ravel().astype(np.uint8), minlength=_NUM_VALUES)
     labels = rules.labels_of_values()
@@ -134,7 +136,9 @@ def check_mask(
 def _not_8_bit(values: np.ndarray) -> str:
     """Return values that an 8-bit label cannot have, as words."""
     if np.issubdtype(values.dtype, np.floating) and not np.all(values == np.trunc(values)):
-        return f'values that are not whole numbers, such as {values[values != np.trunc(values)][0]}'
+        return (
+            f'values that are not whole numbers, such as {values[values != np.trunc(values)][0]}'
+        )
     low, high = values.min(), values.max()
     return f'values from {low} to {high}' if low < 0 or high >= _NUM_VALUES else ''
 

@@ -19,9 +19,9 @@ KINDS = {
     'missing': 'files that do not exist',
     'unreadable': 'files that cannot be read',
     'size': 'images whose ground truth has another size',
-    'orientation': 'images that are turned as their EXIF orientation says, unlike the ground truth',
+    'orientation': 'images that EXIF turns, unlike their ground truth',
     'channels': 'masks or depth maps of several channels',
-    'depth_of_bits': 'masks whose labels do not fit into 8 bits',
+    'bits': 'masks whose labels do not fit into 8 bits',
     'labels': 'masks with labels outside the classes',
     'binary': 'masks of the values 0 and 255, of which 255 is ignored',
     'lossy': 'masks in a format that changes labels',
@@ -76,6 +76,7 @@ class SplitReport:
         label_images (Counter): Label -> images with at least one pixel of it; for detection,
             with at least one box.
         label_boxes (Counter): Label -> boxes.
+        truth (str): What the pipeline loads next to images: 'masks', 'boxes', 'depth' or nothing.
         ignored (int, optional): The label that is ignored, for masks.
         depth (list[tuple[float, float, float]]): Smallest, median and largest valid depth of each
             map, in metres as the pipeline scales them.
@@ -93,6 +94,7 @@ class SplitReport:
     label_pixels: Counter = field(default_factory=Counter)
     label_images: Counter = field(default_factory=Counter)
     label_boxes: Counter = field(default_factory=Counter)
+    truth: str = ''
     ignored: int | None = None
     depth: list[tuple[float, float, float]] = field(default_factory=list)
 

@@ -20,8 +20,11 @@ from .loading import (
     load_depth,
     load_image,
     load_mask,
+    read,
 )
 from .report import NOTE, STOP, WARN, Finding, SplitReport
+
+_SMALL_FILE = 50 * 2**20  # bytes
 
 
 class SampleCheck(NamedTuple):
@@ -91,7 +94,10 @@ def check_dataset(
     length = len(dataset)
     report.total += length
     report.add(_check_settings(dataset, loaders))
-    report.add(check_class_order(dataset))
+    # To read COCO's own annotations takes as long as mmdet takes for them.
+    if num_samples is None or _size(getattr(dataset, 'ann_file', '')) < _SMALL_FILE:
+        report.add(check_class_order(dataset))
+    report.truth = report.truth or loaders.truth
     if loaders.mask is not None:
         report.ignored = rules.ignore_index
     count = length if num_samples is None else min(num_samples, length)
@@ -106,6 +112,10 @@ def check_dataset(
         progress()
         if time.monotonic() > end:
             break
+
+
+def _size(path: str) -> int:
+    return os.path.getsize(path) if path and os.path.isfile(path) else 0
 
 
 def _each(
@@ -150,11 +160,11 @@ def check_sample(
     """
     path = info['img_path']
     findings: list[Finding] = []
-    image = _read(path, lambda: load_image(info, loaders.image), findings)
+    image = read(path, lambda: load_image(info, loaders.image), findings)
     pixels, boxes, depth = Counter(), Counter(), None
     mask_path = info.get('seg_map_path')
     if loaders.mask is not None and mask_path is not None:
-        loaded = _read(mask_path, lambda: load_mask(mask_path, loaders.mask), findings)
+        loaded = read(mask_path, lambda: load_mask(mask_path, loaders.mask), findings)
         if loaded is not None:
             values, file_format = loaded
             if image is not None:
@@ -163,7 +173,7 @@ def check_sample(
             findings += found
     depth_path = info.get('depth_map_path')
     if loaders.depth is not None and depth_path is not None:
-        values = _read(depth_path, lambda: load_depth(depth_path, loaders.depth), findings)
+        values = read(depth_path, lambda: load_depth(depth_path, loaders.depth), findings)
         if values is not None:
             if image is not None:
                 findings += compare_sizes(image, path, values.shape[:2], depth_path, 'depth map')
@@ -178,22 +188,6 @@ def check_sample(
         # The pixels are not needed further, and all samples would not fit into memory.
         image = image._replace(pixels=np.empty((*image.size, 0), np.uint8))
     return SampleCheck(findings, image, pixels, boxes, depth)
-
-
-def _read(path: str, load: Callable[[], Any], findings: list[Finding]) -> Any:
-    """Return what ``load`` returns; None, and a finding, if it fails."""
-    try:
-        return load()
-    except FileNotFoundError:
-        findings.append(Finding(STOP, 'missing', path, 'does not exist.'))
-    # Decoders raise errors of many types.
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if os.path.isfile(path) and not os.path.getsize(path):
-            reason = 'it has 0 bytes'
-        text = f'cannot be read: {reason.rstrip(".")}.'
-        findings.append(Finding(STOP, 'unreadable', path, text))
-    return None
 
 
 def _count(sample: SampleCheck, report: SplitReport) -> None:
@@ -231,30 +225,35 @@ def conclude(report: SplitReport, max_depth: float | None = None) -> None:
 
 def _unlearned_classes(report: SplitReport) -> Iterator[Finding]:
     absent = report.absent_classes()
-    if not absent or not (report.label_pixels or report.label_boxes):
+    if not absent or report.truth not in ('masks', 'boxes') or not report.looked_at:
         return
     names = [f'class {label} ({report.classes[label]})' for label in absent]
-    shown = ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
-    where = 'occurs in no mask' if report.label_pixels else 'has no box'
-    text = shown if len(names) == 1 else f'{len(names)} of {len(report.classes)} classes: {shown}'
-    text = f'{text} {where}'
+    shown = ', '.join(names[:10])
+    shown += f' and {len(names) - 10} more' if len(names) > 10 else ''
+    masks = report.truth == 'masks'
+    if len(names) == 1:
+        text = f'{shown} {"occurs in no mask" if masks else "has no box"}'
+    else:
+        text = f'{len(names)} of {len(report.classes)} classes '
+        text += f'{"occur in no mask" if masks else "have no box"}: {shown}'
     if report.ignored is not None:
         text += f'; {report.ignored} (ignored) covers {report.ignored_share():.0%} of the pixels'
-    # A test set need not have all classes; what training has not seen is never predicted.
-    level = WARN if report.name == 'train' and report.looked_at == report.total else NOTE
+    # A test set need not have all classes, and a sample does not; what training has not seen is
+    # never predicted.
+    binary = any(finding.kind == 'binary' for finding in report.findings)
+    certain = binary or report.looked_at == report.total
+    level = WARN if report.name == 'train' and certain else NOTE
     yield Finding(level, 'absent', report.name, f'{text}.')
 
 
-def merge_paths(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the first finding of each kind, level and file name's end, with the number of others.
-
-    Ten masks of three channels are one line, not ten.
-    """
+def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the first finding of each kind and level, with the number of the others."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.level, finding.kind), []).append(finding)
-    merged = []
-    for group in groups.values():
-        others = f' The same kind: {len(group) - 1:,} more.' if len(group) > 1 else ''
-        merged.append(group[0]._replace(text=group[0].text + others))
-    return merged
+    return [
+        first._replace(text=f'{first.text} The same kind: {len(others):,} more.')
+        if others
+        else first
+        for first, *others in groups.values()
+    ]

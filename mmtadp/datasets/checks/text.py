@@ -1,5 +1,6 @@
 """Print the report of a check."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from .report import KINDS, LEVELS, NOTE, STOP, WARN, Finding, SplitReport
@@ -29,19 +30,21 @@ def _split_lines(report: SplitReport) -> Iterator[str]:
     folders = ', '.join(report.folders[:3]) + (', ...' if len(report.folders) > 3 else '')
     yield f'{report.name}: {report.total:,} images' + (f' in {folders}' if folders else '')
     if report.sizes:
-        yield f'  size (height x width)  {_most_common(report.sizes, lambda s: f"{s[0]} x {s[1]}")}'
-        yield f'  format and mode        {_most_common(report.modes, str)}'
+        sizes = Counter({f'{h} x {w}': count for (h, w), count in report.sizes.items()})
+        yield f'  size (height x width)  {_most_common(sizes)}'
+        yield f'  format and mode        {_most_common(report.modes)}'
     if report.depth:
         low, high = min(d[0] for d in report.depth), max(d[2] for d in report.depth)
-        yield f'  depth                  {low:.4g} to {high:.4g} m, median {report.median_depth():.4g}'
+        median = report.median_depth()
+        yield f'  depth                  {low:.4g} to {high:.4g} m, median {median:.4g} m'
     if report.label_pixels:
         yield from _mask_table(report)
-    elif report.label_boxes or (report.classes and not report.depth):
+    elif report.truth == 'boxes':
         yield from _box_table(report)
 
 
-def _most_common(counts, name, limit: int = 4) -> str:
-    parts = [f'{name(key)} ({count:,})' for key, count in counts.most_common(limit)]
+def _most_common(counts: Counter, limit: int = 4) -> str:
+    parts = [f'{key} ({count:,})' for key, count in counts.most_common(limit)]
     return ', '.join(parts) + (f', {len(counts) - limit:,} more' if len(counts) > limit else '')
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 
-from mmtadp.models.diffusion.tokenizer import MAX_LENGTH, clip_tokenizer
+from mmtadp.models.diffusion.tokenizer import MAX_LENGTH, count_clip_tokens
 from mmtadp.registry import TRANSFORMS, register_module
 from mmtadp.utils.arguments import check_int
 from mmtadp.utils.errors import RunError
@@ -72,7 +72,7 @@ class MixCaptions(BaseTransform):
                 f'mixing={type(self.mixing).__name__}: expected a transform that mixes images, '
                 'such as Mosaic, MixUp, CopyPaste or RandomMosaic'
             )
-        self._tokenizer = clip_tokenizer()  # Before workers are forked.
+        _count('')  # Builds the tokenizer, before workers are forked.
 
     def __getattr__(self, name: str) -> Any:
         """Return ``get_indexes`` or ``get_indices`` of the mixing transform.
@@ -109,7 +109,7 @@ class MixCaptions(BaseTransform):
                 'them lacks. Put CaptionLoadTransform into the pipeline of the images that are '
                 f'mixed, before {type(self.mixing).__name__}.'
             )
-        mixed['caption'] = join_captions(captions, self._count, self.max_tokens)
+        mixed['caption'] = join_captions(captions, _count, self.max_tokens)
         return mixed
 
     @contextmanager
@@ -132,11 +132,12 @@ class MixCaptions(BaseTransform):
         finally:
             del self.mixing.get_indexes
 
-    def _count(self, text: str) -> int:
-        return len(self._tokenizer(text, truncation=False, verbose=False)['input_ids'])
-
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(mixing={self.mixing}, max_tokens={self.max_tokens})'
+
+
+def _count(text: str) -> int:
+    return count_clip_tokens([text])[0]
 
 
 def join_captions(captions: Sequence[str], count: Callable[[str], int], max_tokens: int) -> str:

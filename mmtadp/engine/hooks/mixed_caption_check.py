@@ -68,7 +68,7 @@ def _check(transforms: list, stage: str) -> None:
                 f'the {stage} pipeline mixes several images ({name}), and their caption would be '
                 "that of the first alone. Replace dict(type='" + name + "', ...) by "
                 f"dict(type='mmtadp.MixCaptions', mixing=dict(type='{name}', ...)), which joins "
-                "the captions; or make captions from the ground truth after the mixing, with "
+                'the captions; or make captions from the ground truth after the mixing, with '
                 f"dict(type='mmtadp.OracleCaptionTransform', ...); or remove {name}."
             )
 

@@ -99,7 +99,9 @@ class TADPUNetBackbone(BaseModule):
         if not 0 <= timestep < NUM_TIMESTEPS:
             raise ValueError(f'timestep must be in 0 to {NUM_TIMESTEPS - 1}, got {timestep}')
         self.pretrained = pretrained
-        self.origin = dict(pretrained=str(pretrained), unet=str(unet), attn_grad=attn_grad)
+        self.origin = dict(
+            pretrained=str(pretrained), unet=unet and str(unet), attn_grad=attn_grad
+        )
         self.timestep = timestep
         self.keep_padding = keep_padding
         self.unet = model.unet.train()

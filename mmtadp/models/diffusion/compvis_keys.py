@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from mmtadp.utils.errors import RunError
+
 # Prefix of each component's keys in the CompVis layout.
 PREFIXES = {
     'unet': 'model.diffusion_model.',
@@ -97,7 +99,7 @@ def _unet_key(key: str, depth: int, with_attention: set) -> str:
             if key.startswith(f'{ours}.'):
                 rest = key[len(ours) + 1 :]
                 return f'{theirs}.{_unet_resnet(rest) if "resnets" in ours else rest}'
-        raise ValueError(f"the U-Net's tensor '{key}' has no name in the CompVis layout")
+        raise RunError(f"the U-Net's tensor '{key}' has no name in the CompVis layout")
     side, kind, rest = match[1], match[3], match[5]
     block, layer = int(match[2]), int(match[4])
     first = block * (depth + 1) + (1 if side == 'down' else 0)
@@ -110,7 +112,7 @@ def _unet_key(key: str, depth: int, with_attention: set) -> str:
     elif kind == 'upsamplers':
         place = (first + depth, 2 if block in with_attention else 1, rest)
     else:
-        raise ValueError(f"the U-Net's tensor '{key}' has no name in the CompVis layout")
+        raise RunError(f"the U-Net's tensor '{key}' has no name in the CompVis layout")
     return '{}_blocks.{}.{}.{}'.format('input' if side == 'down' else 'output', *place)
 
 

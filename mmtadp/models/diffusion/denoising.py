@@ -10,6 +10,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.hub import hub_folder
+from mmtadp.utils.model_folders import read_json
+
 from .loading import DiffusionModel
 from .text_encoder import TextEncoder
 
@@ -31,22 +35,24 @@ def load_noise_schedule(pretrained: str) -> DDPMScheduler:
             without a scheduler have Stable Diffusion 1.x's schedule.
 
     Raises:
-        ValueError: If a hub id has no scheduler, or the model predicts neither noise nor velocity.
+        RunError: If the scheduler's config is missing or damaged, or the model predicts neither
+            noise nor velocity.
+        ConnectionError: If a hub id cannot be fetched.
     """
     path = Path(pretrained).expanduser()
     if path.is_file() or (path.is_dir() and not (path / 'scheduler').is_dir()):
         return DDPMScheduler(**NOISE_SCHEDULE, clip_sample=False)
+    source, name = f"pretrained='{pretrained}'", 'scheduler/scheduler_config.json'
+    if not path.is_dir():
+        path, _ = hub_folder(pretrained, source, lambda names: [name], name, "pretrained='DIR'")
+    config = read_json(path / name, f'{source}: noise schedule')
     try:
-        config = DDPMScheduler.load_config(pretrained, subfolder='scheduler')
-    except OSError as error:
-        raise ValueError(
-            f"pretrained='{pretrained}' has no scheduler/scheduler_config.json, which holds the "
-            f'noise schedule ({str(error).splitlines()[0]}).'
-        ) from error
-    scheduler = DDPMScheduler.from_config(config)
+        scheduler = DDPMScheduler.from_config(config)
+    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        raise RunError(f'{source}: {path / name} is not a noise schedule ({error}).') from error
     kind = scheduler.config.prediction_type
     if kind not in _PREDICTIONS:
-        raise ValueError(
+        raise RunError(
             f"pretrained='{pretrained}': the scheduler's prediction_type is {kind!r}; expected "
             f'one of {_PREDICTIONS}.'
         )

@@ -113,10 +113,10 @@ class TextEncoder(nn.Module):
         if new:
             ids = self.token_ids(new)
             self._count_truncated(new, ids)
-            for caption, embedding in zip(
-                new, self._encode(self._fit(ids, self.max_length)).cpu()
-            ):
-                known[caption] = embedding.clone()
+            for caption, row in zip(new, self._fit(ids, self.max_length).split(1)):
+                # Alone: kernels round differently for other sizes of a batch, and which captions
+                # are new depends on the cache, which a resumed run begins without.
+                known[caption] = self._encode(row)[0].cpu()
                 self.cache.put(caption, known[caption])
         weight = self.model.embeddings.token_embedding.weight
         return torch.stack([known[caption] for caption in captions]).to(

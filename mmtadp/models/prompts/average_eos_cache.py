@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import logging
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +14,10 @@ from mmengine.utils import track_iter_progress
 from torch import Tensor
 
 from mmtadp.utils.dependencies import is_importable
+from mmtadp.utils.errors import RunError, describe_os_error
 
 from ..diffusion import TextEncoder
-from .embedding_files import AVERAGE_EOS, read_embeddings, save_embeddings
+from .embedding_files import AVERAGE_EOS, fitting_embeddings, save_embeddings
 
 # VPD pads a template to this length, in tokens.
 MAX_LENGTH = 20
@@ -67,7 +70,11 @@ def average_eos(
 
 def cache_folder() -> Path:
     """Return the cache folder: ``$MMTADP_CACHE``, by default ``~/.cache/mmtadp``."""
-    return Path(os.environ.get('MMTADP_CACHE', '~/.cache/mmtadp')).expanduser()
+    folder = Path(os.environ.get('MMTADP_CACHE') or '~/.cache/mmtadp')
+    try:
+        return folder.expanduser()
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path(tempfile.gettempdir()) / f'mmtadp-{os.getuid()}'
 
 
 def cached_average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tensor:
@@ -81,16 +88,41 @@ def cached_average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tens
         Tensor: (C, D) on the CPU.
     """
     path = cached_file(encoder, class_names)
-    if path.is_file():
-        return read_embeddings(path).embeddings
+    embeddings = _read_cache(path, class_names, encoder.hidden_size)
+    if embeddings is not None:
+        return embeddings
     print_log(
         f'averaging EOS embeddings of {len(class_names)} classes over {len(templates())} '
         f'templates; computed once, cached in {path}',
         logger='current',
     )
     embeddings = average_eos(encoder, class_names).contiguous().cpu()
-    save_embeddings(path, embeddings, AVERAGE_EOS, class_names)
+    try:
+        save_embeddings(path, embeddings, AVERAGE_EOS, class_names)
+    except OSError as error:
+        _warn(f'{path} cannot be written, so they are computed again next time', error)
     return embeddings
+
+
+def _read_cache(path: Path, class_names: Sequence[str], width: int) -> Tensor | None:
+    """Return the embeddings in a cache file; None if there is none, or none that can be used."""
+    try:
+        if not path.exists():
+            return None
+        return fitting_embeddings(path, AVERAGE_EOS, class_names, (len(class_names), width))
+    except (OSError, RunError) as error:
+        _warn(f'{path} cannot be read and is made again', error)
+    return None
+
+
+def _warn(problem: str, error: Exception) -> None:
+    reason = describe_os_error(error) if isinstance(error, OSError) else str(error)
+    print_log(
+        f'cache of class embeddings: {problem} ({reason.rstrip(".")}). $MMTADP_CACHE sets its '
+        'folder.',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def cached_file(encoder: TextEncoder, class_names: Sequence[str]) -> Path:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mmtadp.utils.errors import RunError
+
 
 def check_class_names(class_names: Sequence[str]) -> list[str]:
     """Return class names as a list, after checking them.
@@ -17,18 +19,18 @@ def check_class_names(class_names: Sequence[str]) -> list[str]:
         list[str]: The same names.
 
     Raises:
-        ValueError: If ``class_names`` is not a list, is empty, or holds anything but non-empty
+        RunError: If ``class_names`` is not a list, is empty, or holds anything but non-empty
             strings.
     """
     if isinstance(class_names, str) or not isinstance(class_names, Sequence) or not class_names:
-        raise ValueError(
+        raise RunError(
             f'class_names must be a list with at least one class name, got {class_names!r}'
         )
     bad = [
         i for i, name in enumerate(class_names) if not isinstance(name, str) or not name.strip()
     ]
     if bad:
-        raise ValueError(
+        raise RunError(
             'class_names must be a list of names, got '
             + ', '.join(f'{class_names[i]!r} at index {i}' for i in bad[:3])
             + (f' and {len(bad) - 3} more' if len(bad) > 3 else '')

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmtadp.utils.atomic_files import write_file
 from mmtadp.utils.errors import RunError
-from mmtadp.utils.tensor_files import read_tensors
+from mmtadp.utils.tensor_files import check_finite, is_safetensors, read_tensors
 from mmtadp.version import __version__
 
 # Kinds of content, and the prompt types that read them.
@@ -91,10 +91,10 @@ def read_embeddings(path: str | PathLike) -> EmbeddingsFile:
     Raises:
         FileNotFoundError: If the file does not exist.
         EmbeddingsError: If it holds anything but one tensor (T, D).
-        TensorFileError: If it cannot be read.
+        TensorFileError: If it cannot be read, or a value is not finite.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"embeddings='{path}' is not a file (looked at {path.absolute()})")
     content = read_tensors(path, 'embeddings', _ADVICE)
     if isinstance(content, dict):
@@ -109,22 +109,36 @@ def read_embeddings(path: str | PathLike) -> EmbeddingsFile:
         if isinstance(content, Tensor):
             found = f'{content.dtype} of shape {tuple(content.shape)}'
         raise EmbeddingsError(f"embeddings='{path}' should hold floats (T, D), not {found}.")
+    check_finite(f"embeddings='{path}'", {_TENSOR: content})
     described = _metadata(path)
     names = described.pop('class_names', None)
     return EmbeddingsFile(
         path,
         content.detach().float().contiguous(),
         described.pop('kind', None),
-        None if names is None else json.loads(names),
+        None if names is None else _class_names(names, path),
         described,
     )
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    if path.suffix != '.safetensors':
+    if not is_safetensors(path):
         return {}
     with safe_open(path, framework='pt') as file:
         return dict(file.metadata() or {})
+
+
+def _class_names(text: str, path: Path) -> list[str]:
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise EmbeddingsError(
+            f"embeddings='{path}': its metadata should list class names, not {text[:60]!r}. Write "
+            'the file again with tools/misc/class_embeddings.py.'
+        )
+    return names
 
 
 def fitting_embeddings(

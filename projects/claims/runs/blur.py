@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from mmtadp.utils.atomic_files import write_bytes, write_text
+from mmtadp.utils.atomic_files import read_json, write_bytes, write_text
 from projects.shapescenes.generator import encode_png
 from projects.shapescenes.generator.writer import MANIFEST
 
@@ -41,6 +41,6 @@ def write_blurred(folder: Path, sigma: int) -> Path:
     for name in _SHARED:
         if not (out / name).exists():
             (out / name).symlink_to(os.path.join(os.pardir, folder.name, name))
-    manifest = {**json.loads((folder / MANIFEST).read_text()), 'blur': sigma}
+    manifest = {**read_json(folder / MANIFEST, 'Delete its folder.'), 'blur': sigma}
     write_text(out / MANIFEST, json.dumps(manifest, indent=1) + '\n')
     return out

@@ -1,11 +1,14 @@
 """Build the config of a run for the stock runner."""
 
 import copy
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+
+from mmtadp.utils.config_options import check_options
 
 from . import registered
 from .blur import blurred_name
@@ -35,6 +38,16 @@ def read_config(stem: str, settings: ClaimsSettings) -> Config:
     config = copy.deepcopy(_read(str(Path(settings.configs) / f'{stem}.py')))
     config.merge_from_dict(settings.cfg_options)
     return config
+
+
+def check_overrides(runs: Sequence[Run], settings: ClaimsSettings) -> None:
+    """Check that the overrides that all runs share fit the configs of the runs.
+
+    Raises:
+        RunError: If one fits nothing in a config.
+    """
+    for stem in sorted({run.config for run in runs}):
+        check_options(_read(str(Path(settings.configs) / f'{stem}.py')), settings.cfg_options)
 
 
 def experiment(run: Run, settings: ClaimsSettings) -> Config:
@@ -83,7 +96,7 @@ def runner_config(run: Run, settings: ClaimsSettings) -> Config:
         config = Config(found, filename=config.filename)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
     config.default_hooks.checkpoint = dict(
-        type='CheckpointHook',
+        type='mmtadp.SafeCheckpointHook',
         by_epoch=False,
         interval=config.train_cfg.max_iters,
         save_optimizer=False,

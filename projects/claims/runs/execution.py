@@ -75,7 +75,8 @@ def _train(run: Run, settings: ClaimsSettings) -> str:
     folder, mark = folder_of(run, settings), fingerprint(run, settings)
     done = folder / 'trained.json'
     checkpoint = runs.last_checkpoint(folder)
-    if checkpoint is None or not done.exists() or json.loads(done.read_text()) != mark:
+    # A damaged mark is another one.
+    if checkpoint is None or not done.exists() or done.read_bytes().strip() != _mark(mark):
         done.unlink(missing_ok=True)
         config = runner_config(run, settings)
         runs.protect_results(config, overwrite=True)
@@ -83,6 +84,10 @@ def _train(run: Run, settings: ClaimsSettings) -> str:
         write_json(done, mark)
         checkpoint = runs.last_checkpoint(folder)
     return str(checkpoint)
+
+
+def _mark(mark: str) -> bytes:
+    return json.dumps(mark).encode()
 
 
 def _test(run: Run, settings: ClaimsSettings, checkpoint: str) -> dict:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from mmtadp.utils.atomic_files import write_text
+from mmtadp.utils.atomic_files import check_entries, write_text
 from mmtadp.utils.json_lines import JsonLines
 
 from .run_plan import Run
@@ -32,8 +32,13 @@ class ResultsFile:
         self._lines.append(row)
 
     def rows(self) -> dict[str, dict]:
-        """Return the last result of each run by key, in the order of the keys."""
-        return dict(sorted({row['key']: row for row in self._lines.read()}.items()))
+        """Return the last result of each run by key, in the order of the keys.
+
+        Raises:
+            DamagedLineError: If a line is not a result.
+        """
+        rows = self._lines.read({'key': str}, 'Remove the line: its run is then repeated.')
+        return dict(sorted({row['key']: row for row in rows}.items()))
 
     def set_aside(self, is_stale: Callable[[dict], bool], elsewhere: Path) -> list[str]:
         """Move stale results to another file, so that tables do not use them.
@@ -57,5 +62,11 @@ class ResultsFile:
 
 
 def run_of(row: dict) -> Run:
-    """Return the run that a row is the result of."""
+    """Return the run that a row is the result of.
+
+    Raises:
+        DamagedFileError: If the row does not say so.
+    """
+    entries = dict(config=str, seed=int, labelled=object, blur=int)
+    check_entries(row, entries, f'the result of {row["key"]}', 'Remove its line.')
     return Run(row['config'], row['seed'], row['labelled'], row['blur'])

@@ -1,6 +1,5 @@
 """Data of the runs in addition to ShapeScenes: blurred images, tokens, DreamBooth U-Nets."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from mmtadp.personalization import (
     TextualInversionSettings,
 )
 from mmtadp.personalization.training import personalize
+from mmtadp.utils.atomic_files import read_json
 from projects.shapescenes.generator.writer import MANIFEST
 from projects.shapescenes.tinysd.preparation import caption_images, prepare
 
@@ -104,7 +104,7 @@ def tune_unet(root: Path, target: str, steps: int = _STEPS) -> None:
 
 
 def _common(root: Path, target: str) -> dict:
-    manifest = json.loads((root / target / MANIFEST).read_text())
+    manifest = read_json(root / target / MANIFEST, 'Delete its folder.', {'size': int})
     return dict(
         images=str(root / target / _IMAGES),
         pretrained=str(root / 'tinysd'),

@@ -158,4 +158,11 @@ def duration(seconds: float) -> str:
 
 def default_jobs(threads: int, cuda: bool) -> int:
     """Return the number of runs at once: one on a GPU, on a CPU as many as its cores allow."""
-    return 1 if cuda else max(1, len(os.sched_getaffinity(0)) // max(1, threads))
+    return 1 if cuda else max(1, available_cores() // max(1, threads))
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from mmtadp.captions import TaggerDataError
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.folder_lock import FolderLock
 from projects.claims.runs import run_data, schedule
 from projects.claims.runs.run_plan import full_plan
 from projects.claims.runs.schedule import Outcome
@@ -136,7 +138,7 @@ def test_failed_runs_and_signals_give_the_exit_code(claims, monkeypatch, tmp_pat
     for outcome, code in ((Outcome(0, [run], None), 1), (Outcome(0, [], signal.SIGINT), 130)):
         monkeypatch.setattr(schedule, 'run_all', lambda *_, outcome=outcome, **__: outcome)
         assert claims.main(['--quick']) == code
-    assert 'Interrupted. The same command continues.' in capsys.readouterr().out
+    assert 'Interrupted. The same command continues.' in capsys.readouterr().err
 
 
 def test_make_hands_quick_on(repository):
@@ -146,6 +148,39 @@ def test_make_hands_quick_on(repository):
 
     assert make().splitlines()[-2].endswith('projects/claims/tools/claims.py')
     assert make('QUICK=1').splitlines()[-2].endswith('projects/claims/tools/claims.py --quick')
+
+
+@pytest.mark.parametrize(
+    ('more', 'named'),
+    [
+        (['--only', 'null_shapescene-seed0'], "Did you mean 'null_shapescenes-seed0'?"),
+        (['--cfg-options', 'modle.backbone.timestep=3'], 'Did you mean model?'),
+    ],
+)
+def test_what_fits_nothing_is_refused(claims, tmp_path, capsys, more, named):
+    assert claims.main(['--quick', *more]) == 2
+    assert named in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_second_command_is_refused(claims, tmp_path, capsys):
+    context = multiprocessing.get_context('fork')
+    pipe, other = context.Pipe()
+
+    def hold():
+        with FolderLock(tmp_path / 'work_dirs' / 'claims'):
+            other.send('locked')
+            other.recv()
+
+    process = context.Process(target=hold)
+    process.start()
+    try:
+        assert pipe.recv() == 'locked'
+        assert claims.main(['--quick']) == 2
+    finally:
+        pipe.send('end')
+        process.join()
+    assert 'another process is at work in work_dirs/claims' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

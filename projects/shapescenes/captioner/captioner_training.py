@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmtadp.utils.atomic_files import write_text
+from mmtadp.utils.folder_lock import FolderLock
 from projects.shapescenes.tinysd.autoencoder_stage import to_tensor
 from projects.shapescenes.tinysd.stage import Stage, train_stage
 
@@ -99,10 +100,16 @@ def train_captioner(settings: CaptionerSettings) -> Path:
         Path: ``OUT/captioner``, a folder for ``tools/captions/generate.py --model``.
 
     Raises:
-        RunError: If ``out`` holds a run with other settings, or training diverges.
+        RunError: If ``out`` holds a run with other settings, another process trains into it, or
+            training diverges.
         Interrupted: If SIGINT or SIGTERM arrived; a checkpoint is then written.
     """
-    out, total = Path(settings.out), sum(settings.domain_shares.values())
+    with FolderLock(settings.out):
+        return _train(settings, Path(settings.out))
+
+
+def _train(settings: CaptionerSettings, out: Path) -> Path:
+    total = sum(settings.domain_shares.values())
     images = {
         domain: DomainImages(
             out / 'scenes',

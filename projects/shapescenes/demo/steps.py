@@ -14,8 +14,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from mmtadp.utils import launch
-from mmtadp.utils.atomic_files import write_json
-from mmtadp.utils.errors import RunError
+from mmtadp.utils.atomic_files import read_json, write_json
+from mmtadp.utils.errors import RunError, describe_os_error
 from projects.shapescenes.tinysd.preparation import prepare
 
 from .tasks import CAPTIONS, TASKS, DemoTask
@@ -79,8 +79,9 @@ def run_step(step: str, args: argparse.Namespace) -> None:
                     json.dumps({'done': done, 'total': total}), file=messages
                 ),
             )
-    except (FileExistsError, RunError) as error:
-        print(json.dumps({'error': str(error)}), file=messages)
+    except (OSError, RunError) as error:
+        text = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        print(json.dumps({'error': text}), file=messages)
         raise
     print(f'{step}: {time.process_time():.0f} CPU seconds', file=sys.stderr)
 
@@ -168,7 +169,8 @@ def draw(task: DemoTask, args: argparse.Namespace) -> None:
         cfg = load_config(task, prompt, args)
         work_dir = Path(cfg.work_dir)
         runs[prompt] = PromptRun(cfg, str(launch.last_checkpoint(work_dir)), work_dir)
-        results[prompt] = json.loads((work_dir / METRICS).read_text())
+        advice = 'Delete it: the same command tests again.'
+        results[prompt] = read_json(work_dir / METRICS, advice, {'figures': dict})
     cfg = runs[CAPTIONS].cfg
     folder = Path(args.work_dir) / task.name
     chance = task.module.figures(task.module.score_chance(cfg))

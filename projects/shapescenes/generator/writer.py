@@ -13,7 +13,15 @@ import numpy as np
 from mmengine.utils import ProgressBar
 from PIL import Image
 
-from mmtadp.utils.atomic_files import write_bytes, write_text
+from mmtadp.utils.atomic_files import (
+    read_json,
+    remove_leftovers,
+    write_bytes,
+    write_text,
+)
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.folder_lock import FolderLock
+from mmtadp.utils.json_lines import JsonLines
 
 from .captions import scene_captions
 from .domains import DOMAINS
@@ -81,27 +89,29 @@ def write_dataset(
         workers (int): Processes that render; 0 renders in the calling process.
 
     Raises:
-        ValueError: If an argument is out of range.
+        RunError: If an argument is out of range, another process writes to ``root``, or a file of
+            an interrupted call is damaged.
         FileExistsError: If a domain's folder holds another dataset: ShapeScenes with other
             arguments, or files that are not ShapeScenes.
     """
     _check_arguments(domains, num_training, num_validation, size, seed, workers)
-    for domain in domains:
-        request = {
-            'generator_version': GENERATOR_VERSION,
-            'domain': domain,
-            'training': num_training,
-            'validation': num_validation,
-            'size': size,
-            'seed': seed,
-        }
-        _write_domain(Path(root) / domain, request, workers)
+    with FolderLock(root):
+        for domain in domains:
+            request = {
+                'generator_version': GENERATOR_VERSION,
+                'domain': domain,
+                'training': num_training,
+                'validation': num_validation,
+                'size': size,
+                'seed': seed,
+            }
+            _write_domain(Path(root) / domain, request, workers)
 
 
 def _check_arguments(domains, num_training, num_validation, size, seed, workers) -> None:
     unknown = [d for d in domains if d not in DOMAINS]
     if unknown or not domains:
-        raise ValueError(f'domains is {list(domains)}; expected some of {sorted(DOMAINS)}')
+        raise RunError(f'domains is {list(domains)}; expected some of {sorted(DOMAINS)}')
     limits = {
         'num_training': (num_training, 1),
         'num_validation': (num_validation, 1),
@@ -111,7 +121,7 @@ def _check_arguments(domains, num_training, num_validation, size, seed, workers)
     }
     for name, (value, least) in limits.items():
         if value < least:
-            raise ValueError(f'{name} is {value}; expected at least {least}')
+            raise RunError(f'{name} is {value}; expected at least {least}')
 
 
 def _write_domain(folder: Path, request: dict, workers: int) -> None:
@@ -125,9 +135,11 @@ def _write_domain(folder: Path, request: dict, workers: int) -> None:
     for kind in _FOLDERS:
         for split in SPLITS:
             (folder / kind / split).mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder / kind / split)
+    remove_leftovers(folder)
     _write_json(folder / MANIFEST, {**request, 'complete': False})
 
-    partial = folder / _PARTIAL_RECORDS
+    partial = JsonLines(folder / _PARTIAL_RECORDS, sync=False)
     records = _read_partial(partial)
     todo = [
         job
@@ -138,12 +150,10 @@ def _write_domain(folder: Path, request: dict, workers: int) -> None:
         f'ShapeScenes: writing {len(todo)} of {len(jobs)} {request["domain"]} scenes to {folder}'
     )
     bar = ProgressBar(len(todo))
-    with partial.open('a', encoding='utf-8') as file:
-        for job, record in zip(todo, _run(todo, workers)):
-            records[job.stem] = record
-            file.write(json.dumps([job.stem, record]) + '\n')
-            file.flush()
-            bar.update()
+    for job, record in zip(todo, _run(todo, workers)):
+        records[job.stem] = record
+        partial.append({'stem': job.stem, **record})
+        bar.update()
     print()
 
     captions = {
@@ -154,7 +164,7 @@ def _write_domain(folder: Path, request: dict, workers: int) -> None:
     for split in SPLITS:
         rows = [(job, records[job.stem]) for job in jobs if job.split == split]
         _write_json(folder / f'instances_{split}.json', _coco(rows))
-    partial.unlink()
+    partial.path.unlink(missing_ok=True)
     _write_json(folder / MANIFEST, {**request, 'complete': True})
 
 
@@ -172,7 +182,7 @@ def _check_manifest(folder: Path, request: dict) -> bool:
             f'{folder} holds files but no {MANIFEST}, so it is not a ShapeScenes dataset; '
             'choose another folder'
         )
-    found = json.loads(path.read_text(encoding='utf-8'))
+    found = read_json(path, 'Choose another folder, or delete this one.', {'complete': bool})
     different = [
         f'{key} is {found.get(key)!r}, asked for {value!r}'
         for key, value in request.items()
@@ -196,15 +206,10 @@ def _is_whole(folder: Path, request: dict) -> bool:
     )
 
 
-def _read_partial(path: Path) -> dict[str, dict]:
+def _read_partial(partial: JsonLines) -> dict[str, dict]:
     """Return the records of an interrupted run by stem."""
-    if not path.exists():
-        return {}
-    *whole, cut = path.read_text(encoding='utf-8').split('\n')
-    if cut:
-        # The interruption cut a line: drop it; its scene is rendered again.
-        write_text(path, ''.join(f'{line}\n' for line in whole))
-    return dict(json.loads(line) for line in whole)
+    entries = {'stem': str, 'captions': list, 'class_label': int, 'boxes': list}
+    return {record.pop('stem'): record for record in partial.read(entries)}
 
 
 def _run(jobs: list[_Job], workers: int) -> Iterator[dict]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from mmtadp.utils.atomic_files import write_file
 
 from .autoencoder_stage import to_tensor
-from .pretraining_scenes import SceneImages
+from .pretraining_scenes import SceneImages, read_array
 
 _BATCH_SIZE = 50
 
@@ -29,7 +29,7 @@ def compute_latents(vae: AutoencoderKL, images: SceneImages, path: Path) -> Tens
         Tensor: (N, 2, C, h, w), float16.
     """
     if path.exists():
-        return torch.from_numpy(np.load(path))
+        return torch.from_numpy(read_array(path))
     device = next(vae.parameters()).device
     batches = []
     for start in tqdm(range(0, len(images), _BATCH_SIZE), desc='encoding', unit='batch'):

@@ -13,6 +13,8 @@ from mmtadp.captioning.cleaning import OfflineCleaner, Vocabulary
 from mmtadp.captions import find_nouns
 from mmtadp.captions.derive import derive_file
 from mmtadp.utils.atomic_files import write_folder
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.folder_lock import FolderLock
 from projects.shapescenes.captioner.name_scores import LENGTHS
 from projects.shapescenes.captioner.wording import MAX_NEW_TOKENS
 from projects.shapescenes.generator import write_dataset
@@ -65,23 +67,24 @@ def prepare(
         captions (Sequence[str]): Kinds of caption files, some of :data:`CAPTIONS`.
 
     Raises:
-        ValueError: If an argument is out of range.
+        RunError: If an argument is out of range, another process prepares the folder, or a
+            caption file of another captioner exists.
         FileExistsError: If ``root`` holds other scenes or other weights.
-        RunError: If a caption file of another captioner exists.
         TaggerDataError: If NLTK's tagger is needed and its data are missing.
     """
     unknown = [kind for kind in captions if kind not in CAPTIONS]
     if unknown:
-        raise ValueError(f'captions is {list(captions)}; expected some of {list(CAPTIONS)}')
+        raise RunError(f'captions is {list(captions)}; expected some of {list(CAPTIONS)}')
     root = Path(root)
-    write_dataset(root, domains, num_training, num_validation, size, seed, workers)
-    write_untrained_unet(root / 'untrained' / 'unet')
-    for name in SHIPPED:
-        copy_shipped(name, root / name)
-    for domain in domains:
-        for kind in CAPTIONS:
-            if kind in captions:
-                _caption(root, domain, kind)
+    with FolderLock(root):
+        write_dataset(root, domains, num_training, num_validation, size, seed, workers)
+        write_untrained_unet(root / 'untrained' / 'unet')
+        for name in SHIPPED:
+            copy_shipped(name, root / name)
+        for domain in domains:
+            for kind in CAPTIONS:
+                if kind in captions:
+                    _caption(root, domain, kind)
 
 
 def _caption(root: Path, domain: str, kind: str) -> None:

@@ -10,6 +10,7 @@ from diffusers import DDPMScheduler
 
 from mmtadp.models.diffusion import DiffusionModel
 from mmtadp.utils.atomic_files import write_folder
+from mmtadp.utils.folder_lock import FolderLock
 
 from .autoencoder_stage import Autoencoder
 from .clip_tokenizer import build_clip_tokenizer
@@ -33,10 +34,16 @@ def pretrain(settings: PretrainingSettings) -> Path:
         Path: ``OUT/tinysd``, a diffusers folder with weights in half precision.
 
     Raises:
-        RunError: If ``out`` holds a run with other settings, or training diverges.
+        RunError: If ``out`` holds a run with other settings, another process trains into it, or
+            training diverges.
         Interrupted: If SIGINT or SIGTERM arrived; a checkpoint is then written.
     """
-    out = Path(settings.out)
+    # The stages lock their own folders, scenes and latents are outside of them.
+    with FolderLock(settings.out):
+        return _pretrain(settings, Path(settings.out))
+
+
+def _pretrain(settings: PretrainingSettings, out: Path) -> Path:
     images = SceneImages(out / 'scenes', settings.scenes, settings.size, settings.workers)
     autoencoder = Autoencoder(
         images,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mmtadp.utils.atomic_files import write_file
+from mmtadp.utils.atomic_files import DamagedFileError, write_file
 from projects.shapescenes.generator import render_scene, sample_scene, scene_captions
 from projects.shapescenes.generator.captions import article
 from projects.shapescenes.generator.scene import RandomStream, Scene
@@ -118,7 +118,7 @@ class SceneImages:
                 self._draw(start)
                 bar.update(_CHUNK)
         bar.close()
-        self._chunks = [np.load(self._path(start), mmap_mode='r') for start in starts]
+        self._chunks = [read_array(self._path(start), mmap_mode='r') for start in starts]
 
     def __len__(self) -> int:
         return self.count
@@ -135,6 +135,20 @@ class SceneImages:
             [self._draw_image(index, self.size) for index in range(start, start + _CHUNK)]
         )
         write_file(self._path(start), lambda path: np.save(path, images))
+
+
+def read_array(path: Path, mmap_mode: str | None = None) -> np.ndarray:
+    """Read a file of ``numpy.save``.
+
+    Raises:
+        DamagedFileError: If it holds something else.
+    """
+    try:
+        return np.load(path, mmap_mode=mmap_mode)
+    except (EOFError, ValueError) as error:
+        raise DamagedFileError(
+            f'{path} is damaged ({error}). Delete it: the same command makes it again.'
+        ) from error
 
 
 def draw_image(index: int, size: int) -> np.ndarray:

@@ -3,6 +3,11 @@
 import argparse
 import dataclasses
 
+# Of `tools/`, which the tools of this project put on the path.
+from _arguments import device, new_folder, non_negative, positive, positive_number, seed
+
+_TYPES = {'seed': seed, 'workers': non_negative, 'long_share': float}
+
 
 def add_run_arguments(
     parser: argparse.ArgumentParser, settings: type, texts: dict[str, str]
@@ -14,12 +19,15 @@ def add_run_arguments(
         settings (type): Dataclass of the settings, with a default for each of these fields.
         texts (dict[str, str]): Help text of each field.
     """
+    kinds = {int: positive, float: positive_number}
     default = {field.name: field.default for field in dataclasses.fields(settings)}
-    parser.add_argument('--out', required=True, metavar='FOLDER', help='folder of the run')
+    parser.add_argument(
+        '--out', type=new_folder, required=True, metavar='FOLDER', help='folder of the run'
+    )
     for name, text in texts.items():
         parser.add_argument(
             '--' + name.replace('_', '-'),
-            type=type(default[name]),
+            type=_TYPES.get(name, kinds[type(default[name])]),
             default=default[name],
             help=f'{text} (default: {default[name]})',
         )
@@ -29,7 +37,9 @@ def add_run_arguments(
         default='no',
         help='precision of all parts but the autoencoder (default: no)',
     )
-    parser.add_argument('--device', help='default: a GPU if there is one, otherwise the CPU')
+    parser.add_argument(
+        '--device', type=device, help='default: a GPU if there is one, otherwise the CPU'
+    )
     parser.add_argument('--overwrite', action='store_true', help='discard an earlier run in --out')
 
 

@@ -12,6 +12,7 @@ from mmtadp.models import TADPUNetBackbone
 from mmtadp.models.diffusion import TextEncoder
 from mmtadp.models.diffusion.denoising import denoising_losses, encode_images
 from mmtadp.personalization.concept import load_model
+from mmtadp.utils.errors import RunError
 from mmtadp.utils.seeding import numbered_generator
 from projects.shapescenes.generator import CLASSES, render_scene, scene_captions
 
@@ -46,7 +47,8 @@ class CaptionLosses:
         """
         first, second = map(CAPTION_KINDS.index, (kind, other))
         by_seed = (self.losses[..., first] - self.losses[..., second]).mean(dim=1)
-        return by_seed.mean().item(), by_seed.std().item()
+        # Of one seed, 0.
+        return by_seed.mean().item(), by_seed.std(correction=min(1, len(by_seed) - 1)).item()
 
 
 @torch.no_grad()
@@ -143,6 +145,9 @@ def attention_shares(
         size (int): Height and width in pixels.
         device (str): Device of the model.
         progress (Callable): Wraps the loop over scenes.
+
+    Raises:
+        RunError: If no scene has such a word.
     """
     backbone = TADPUNetBackbone(pretrained, prompt=dict(type='CaptionPrompt')).to(device).eval()
     mass, area = [], []
@@ -162,6 +167,10 @@ def attention_shares(
             attention = mean[word_tokens(backbone, caption, name)].sum(0).cpu()
             mass.append(attention[mask].sum() / attention.sum())
             area.append(mask.float().mean())
+    if not mass:
+        raise RunError(
+            f'no caption of {count} scenes names an object that is alone: measure more scenes.'
+        )
     return AttentionShares(torch.stack(mass), torch.stack(area), count)
 
 

@@ -4,7 +4,6 @@ python projects/shapescenes/tools/demo.py --task depth
 """
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -14,13 +13,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-# `projects` is found from the root; an installed mmtadp comes first.
+# `projects` is found from the root; an installed mmtadp comes first. `tools` holds what all tools
+# share.
 sys.path.append(str(ROOT))
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from _arguments import Parser, new_folder, positive  # noqa: E402
 
 from projects.shapescenes.demo import TASKS, DemoTask  # noqa: E402
 from projects.shapescenes.demo.processes import Job, JobError, run_jobs  # noqa: E402
 
 METRICS = 'metrics.json'
+_ENTRIES = {
+    **dict.fromkeys(('labelled_scenes', 'iterations', 'batch_size', 'validation_scenes'), int),
+    **dict.fromkeys(('prompts', 'chance'), dict),
+}
 # For a smoke test of half a minute; --cfg-options override them.
 QUICK = {
     'train_cfg.max_iters': 10,
@@ -32,7 +39,7 @@ QUICK_SCENES = dict(training=40, validation=16)
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Write ShapeScenes and captions of its images; fine-tune TinySD, a small '
         'pretrained diffusion model, with the null text and with the captions; test both and draw '
         'examples. The same command continues an interrupted demo.'
@@ -41,17 +48,22 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--quick', action='store_true', help='smoke test of half a minute')
     parser.add_argument(
         '--work-dir',
+        type=new_folder,
         help='folder of logs and results, one subfolder per task (default: work_dirs/demo, with '
         '--quick work_dirs/demo_quick)',
     )
     parser.add_argument(
-        '--data', help='folder of the scenes, 0.5 GB (default: data/ in the work directory)'
+        '--data',
+        type=new_folder,
+        help='folder of the scenes, 0.5 GB (default: data/ in the work directory)',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='start again although there are results'
     )
-    parser.add_argument('--training', type=int, help='labelled scenes (default: as in the config)')
-    parser.add_argument('--validation', type=int, help='scenes to test on (default: 300)')
+    parser.add_argument(
+        '--training', type=positive, help='labelled scenes (default: as in the config)'
+    )
+    parser.add_argument('--validation', type=positive, help='scenes to test on (default: 300)')
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE', help='as in tools/train.py'
     )
@@ -60,8 +72,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the demo, or one of its steps."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo, or one of its steps, and return the exit code."""
     parser = make_parser()
     args = parser.parse_args(arguments)
     args.work_dir = args.work_dir or f'work_dirs/demo{"_quick" if args.quick else ""}'
@@ -72,28 +84,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
             setattr(args, name, value)
     if args.step:
         run_step(args)
-        return
-    task = TASKS[args.task]
-    folder = Path(args.work_dir) / task.name
-    if args.overwrite:
-        (folder / METRICS).unlink(missing_ok=True)
-        for name in ('logs', *task.configs):
-            shutil.rmtree(folder / name.replace(' ', '_'), ignore_errors=True)
-    elif (folder / METRICS).exists():
-        print(f'{folder} holds the results of an earlier demo; --overwrite runs it again.')
-        report(task, folder)
-        return
+        return 0
+    # This import takes seconds, which --help does without.
+    from mmtadp.utils.errors import exit_code
+
+    again = ' without --overwrite' if args.overwrite else ''
     # As Ctrl-C, so that no child process is left.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        run_demo(task, args, folder)
-    except KeyboardInterrupt:
-        print('\nInterrupted. The same command continues from the last checkpoints.')
-        sys.exit(130)
-    except JobError as error:
-        print(f'\ndemo.py: error: {error}', file=sys.stderr)
-        sys.exit(error.exit_code)
-    report(task, folder)
+    return exit_code(
+        lambda: demonstrate(args), f'The same command{again} continues from the last checkpoints.'
+    )
+
+
+def demonstrate(args: argparse.Namespace) -> int:
+    """Run what is missing of the demo, print the figures, and return the exit code.
+
+    Raises:
+        RunError: If the user can fix what a step has met, or another process runs the demo.
+    """
+    from mmtadp.utils.errors import RunError
+    from mmtadp.utils.folder_lock import FolderLock
+
+    task = TASKS[args.task]
+    folder = Path(args.work_dir) / task.name
+    with FolderLock(folder):
+        if args.overwrite:
+            (folder / METRICS).unlink(missing_ok=True)
+            for name in ('logs', *task.configs):
+                shutil.rmtree(folder / name.replace(' ', '_'), ignore_errors=True)
+        if (folder / METRICS).exists():
+            print(f'{folder} holds the results of an earlier demo; --overwrite runs it again.')
+        else:
+            try:
+                run_demo(task, args, folder)
+            except JobError as error:
+                if error.exit_code == 2:
+                    raise RunError(str(error)) from error
+                print(f'\nerror: {error}', file=sys.stderr)
+                return error.exit_code
+        report(task, folder)
+    return 0
 
 
 def run_demo(task: DemoTask, args: argparse.Namespace, folder: Path) -> None:
@@ -151,20 +181,16 @@ def run_step(args: argparse.Namespace) -> None:
     os.environ.setdefault('GOMP_SPINCOUNT', '1000')
     os.environ.setdefault('MPLBACKEND', 'Agg')
     sys.path.insert(0, str(ROOT / 'tools' / 'analysis_tools'))
-    from mmengine.config import DictAction
-
     from projects.shapescenes.demo.steps import run_step
 
-    if args.cfg_options:
-        parser = argparse.ArgumentParser()
-        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-        args.cfg_options = parser.parse_args(['--cfg-options', *args.cfg_options]).cfg_options
     run_step(args.step, args)
 
 
 def report(task: DemoTask, folder: Path) -> None:
     """Print the figures and the files."""
-    metrics = json.loads((folder / METRICS).read_text())
+    from mmtadp.utils.atomic_files import read_json
+
+    metrics = read_json(folder / METRICS, 'Run the demo again with --overwrite.', _ENTRIES)
     print(
         f'\nTinySD, fine-tuned on {metrics["labelled_scenes"]} labelled scenes for '
         f'{metrics["iterations"]} iterations of {metrics["batch_size"]}\nwith each prompt, tested '
@@ -182,4 +208,4 @@ def report(task: DemoTask, folder: Path) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -14,36 +14,44 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-# To import `projects`; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first. `tools` holds what all tools share.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / 'tools'))
+
+from _arguments import Parser, device, new_file, positive
 
 from projects.shapescenes.tinysd.run_arguments import default_device
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Measure what a diffusion model of ShapeScenes has learned from captions.'
     )
     parser.add_argument('pretrained', help='diffusers folder')
-    parser.add_argument('--scenes', type=int, default=200, help='held-out scenes (default: 200)')
     parser.add_argument(
-        '--draws', type=int, default=4, help='noise samples per scene (default: 4)'
+        '--scenes', type=positive, default=200, help='held-out scenes (default: 200)'
     )
-    parser.add_argument('--seeds', type=int, default=3, help='sets of noise (default: 3)')
-    parser.add_argument('--out', metavar='FILE', help='JSON file to write')
-    parser.add_argument('--device', help='default: a GPU if there is one, otherwise the CPU')
+    parser.add_argument(
+        '--draws', type=positive, default=4, help='noise samples per scene (default: 4)'
+    )
+    parser.add_argument('--seeds', type=positive, default=3, help='sets of noise (default: 3)')
+    parser.add_argument('--out', type=new_file, metavar='FILE', help='JSON file to write')
+    parser.add_argument(
+        '--device', type=device, help='default: a GPU if there is one, otherwise the CPU'
+    )
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit code."""
-    args = make_parser().parse_args(arguments)
-    # These imports take seconds, which --help does without.
+def evaluate(args: argparse.Namespace) -> None:
+    """Measure as the command line asks, and print and write the figures.
+
+    Raises:
+        RunError: If the model cannot be loaded, or the scenes are too few.
+    """
     from tqdm import tqdm
 
     from mmtadp.utils.atomic_files import write_json
-    from mmtadp.utils.errors import RunError
     from projects.shapescenes.tinysd.text_evaluation import (
         attention_shares,
         caption_losses,
@@ -51,18 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     device = args.device or default_device()
-    try:
-        losses = caption_losses(
-            args.pretrained,
-            args.scenes,
-            args.draws,
-            args.seeds,
-            device=device,
-            progress=partial(tqdm, unit='batch', desc='losses', file=sys.stderr),
-        )
-    except RunError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    losses = caption_losses(
+        args.pretrained,
+        args.scenes,
+        args.draws,
+        args.seeds,
+        device=device,
+        progress=partial(tqdm, unit='batch', desc='losses', file=sys.stderr),
+    )
     shares = attention_shares(
         args.pretrained,
         args.scenes,
@@ -73,7 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(json.dumps(figures, indent=2))
     if args.out:
         write_json(Path(args.out), figures)
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, and return its exit code."""
+    args = make_parser().parse_args(arguments)
+    # This import takes seconds, which --help does without.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: evaluate(args))
 
 
 if __name__ == '__main__':

@@ -17,11 +17,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-# To import `projects`; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first. `tools` holds what all tools share.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / 'tools'))
 
 # Before torch is imported. Threads that wait otherwise keep their cores busy.
 os.environ.setdefault('GOMP_SPINCOUNT', '1000')
+
+from _arguments import Parser
 
 from projects.shapescenes.tinysd.pretraining_settings import PretrainingSettings
 from projects.shapescenes.tinysd.run_arguments import add_run_arguments, default_device
@@ -31,7 +34,7 @@ _NUM_TESTED = 200
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Pretrain a small diffusion model.')
+    parser = Parser(description='Pretrain a small diffusion model.')
     texts = dict(
         scenes='training scenes',
         size='height and width of the images in pixels, a multiple of 64',

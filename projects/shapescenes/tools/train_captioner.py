@@ -19,11 +19,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-# To import `projects`; an installed mmtadp comes first.
+# To import `projects`; an installed mmtadp comes first. `tools` holds what all tools share.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / 'tools'))
 
 # Before torch is imported. Threads that wait otherwise keep their cores busy.
 os.environ.setdefault('GOMP_SPINCOUNT', '1000')
+
+from _arguments import Parser, non_negative, positive_number
 
 from projects.shapescenes.captioner.captioner_settings import CaptionerSettings
 from projects.shapescenes.tinysd.run_arguments import add_run_arguments, default_device
@@ -31,7 +34,7 @@ from projects.shapescenes.tinysd.run_arguments import add_run_arguments, default
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Train the captioner of ShapeScenes.')
+    parser = Parser(description='Train the captioner of ShapeScenes.')
     texts = dict(
         scenes='training scenes',
         steps='optimiser steps; the learning rate falls in the last quarter',
@@ -53,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--test-scenes',
-        type=int,
+        type=non_negative,
         default=400,
         help='held-out scenes of each domain for the test; 0 skips it (default: 400)',
     )
@@ -63,10 +66,10 @@ def make_parser() -> argparse.ArgumentParser:
 def _share(text: str) -> tuple[str, float]:
     domain, _, weight = text.partition('=')
     try:
-        return domain, float(weight)
-    except ValueError:
+        return domain, positive_number(weight)
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f'{text!r}: expected a domain and its weight, such as day=2'
+            f'expected a domain and its weight above 0, such as day=2, got {text!r}'
         ) from None
 
 

@@ -145,6 +145,15 @@ def test_weights_alone_are_tested_and_not_resumed(config, changed):
         Runner.from_cfg(cfg).train()
 
 
+def test_the_best_is_not_resumed(config, trained):
+    """mmengine saves it without the optimizer, and would go on with a new one."""
+    (best,) = Path(trained).parent.glob('best_mIoU*.pth')
+    cfg = config(best)
+    cfg.resume = True
+    with pytest.raises(RunError, match='it has no optimizer.*best_'):
+        Runner.from_cfg(cfg).train()
+
+
 class TestAnotherPrompt:
     def test_is_refused(self, config, trained):
         with pytest.raises(RunError, match="'CaptionPrompt'.*'NullTextPrompt'.*check_checkpoint="):

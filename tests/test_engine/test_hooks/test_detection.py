@@ -8,6 +8,9 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 
 from mmtadp.engine.hooks import install_prompt_hooks
+from mmtadp.models.checkpoint_meta import describe_model
+from mmtadp.models.checkpoint_weights import fit_checkpoint
+from mmtadp.utils.errors import RunError
 from tests.utils.tiny_model import OUT_CHANNELS, count_encoded
 
 
@@ -51,3 +54,14 @@ def test_captions_reach_a_faster_rcnn(detector):
     assert sum(encoded) == 2
     with pytest.raises(RuntimeError, match='no prompts were set'):
         detector(images, mode='tensor')
+
+
+def test_a_checkpoint_holds_the_whole_detector(detector):
+    checkpoint = dict(state_dict=dict(detector.state_dict()), meta=dict())
+    checkpoint['meta']['mmtadp'] = describe_model(detector)
+    (description,) = checkpoint['meta']['mmtadp']
+    assert description['normalisation']['mean'] == [123.675, 116.28, 103.53]
+    fit_checkpoint(detector, checkpoint, 'it')
+    del checkpoint['state_dict']['roi_head.bbox_head.fc_cls.weight']
+    with pytest.raises(RunError, match='it lacks 1 of .*roi_head.bbox_head.fc_cls.weight'):
+        fit_checkpoint(detector, checkpoint, 'it')

@@ -151,9 +151,7 @@ class TestRefused:
 
     def test_a_file_of_diffusers(self, tiny_pipeline, sources):
         path = sources / 'unet' / 'diffusion_pytorch_model.safetensors'
-        with pytest.raises(
-            ValueError, match='no unet in CompVis.*U-Net of diffusers. Give its'
-        ):
+        with pytest.raises(ValueError, match='no unet in CompVis.*U-Net of diffusers. Give its'):
             load_diffusion_model(str(tiny_pipeline), unet=str(path))
 
     def test_other_suffix(self, tiny_pipeline, tmp_path):

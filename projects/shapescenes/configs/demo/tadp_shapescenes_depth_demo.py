@@ -5,6 +5,7 @@ _base_ = [
     '../_base_/schedules/shapescenes_demo.py',
     '../_base_/default_runtime.py',
 ]
+auto_scale_lr = dict(base_batch_size=16)
 train_dataloader = dict(batch_size=16, dataset=dict(indices=4000))
 # SegTTAModel merges class scores, which depth has none of.
 tta_model = None

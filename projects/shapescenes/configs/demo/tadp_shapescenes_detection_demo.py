@@ -6,6 +6,7 @@ _base_ = [
     '../../../../configs/_base_/default_runtime_det.py',
 ]
 # A step takes longer than that of the other tasks, so it has fewer scenes.
+auto_scale_lr = dict(base_batch_size=12)
 train_dataloader = dict(batch_size=12, dataset=dict(indices=4000))
 default_hooks = dict(
     logger=dict(interval=20, log_metric_by_epoch=False),

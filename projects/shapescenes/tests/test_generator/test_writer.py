@@ -1,5 +1,6 @@
 import hashlib
 import json
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
+from mmtadp.utils.errors import RunError
+from mmtadp.utils.folder_lock import FolderInUseError, FolderLock
 from projects.shapescenes.generator import (
     CLASSES,
     OBJECT_CLASSES,
@@ -234,6 +237,50 @@ def test_bad_arguments(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         write_dataset(tmp_path, **{**REQUEST, **change})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('content', 'found'),
+    [('{"complete": tr', 'not JSON'), ('{}', "no entry 'complete'"), ('[]', 'a list')],
+)
+def test_a_damaged_manifest_names_itself(tmp_path, content, found):
+    path = tmp_path / 'day' / 'shapescenes.json'
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(RunError, match=f'shapescenes.json is damaged.*{found}.*delete this one'):
+        write_dataset(tmp_path, **REQUEST)
+
+
+def test_damaged_records_name_themselves(tmp_path):
+    path = tmp_path / 'day' / 'records.partial.jsonl'
+    path.parent.mkdir()
+    manifest = dict(generator_version=1, domain='day', complete=False, seed=0, size=32)
+    manifest.update(training=6, validation=3)
+    (path.parent / 'shapescenes.json').write_text(json.dumps(manifest))
+    path.write_text('{"stem": "training_000000"}\n')
+    with pytest.raises(RunError, match="partial.jsonl, line 1 is damaged: it has no .*'captions'"):
+        write_dataset(tmp_path, **REQUEST)
+
+
+def test_a_second_process_is_refused(tmp_path):
+    context = multiprocessing.get_context('fork')
+    pipe, other = context.Pipe()
+
+    def hold():
+        with FolderLock(tmp_path):
+            other.send('locked')
+            other.recv()
+
+    process = context.Process(target=hold)
+    process.start()
+    try:
+        assert pipe.recv() == 'locked'
+        with pytest.raises(FolderInUseError, match=f'another process is at work in {tmp_path}'):
+            write_dataset(tmp_path, **REQUEST)
+    finally:
+        pipe.send('end')
+        process.join()
+    assert [path.name for path in tmp_path.iterdir()] == ['.lock']
 
 
 def test_the_config_reads_it_with_stock_datasets(root, repository):

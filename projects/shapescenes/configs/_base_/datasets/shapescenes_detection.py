@@ -54,3 +54,4 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='CocoMetric', ann_file=_base_.data_root + '/instances_validation.json')
 test_evaluator = val_evaluator
+auto_scale_lr = dict(base_batch_size=6)

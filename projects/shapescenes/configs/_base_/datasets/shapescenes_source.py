@@ -22,3 +22,5 @@ val_dataloader = dict(
     dataset=dict(data_root=data_root),
 )
 test_dataloader = val_dataloader
+# Images of a forward on one core, for which the learning rate is.
+auto_scale_lr = dict(enable=False, base_batch_size=8)
