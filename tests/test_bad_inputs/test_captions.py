@@ -164,6 +164,8 @@ COMMANDS = [
         ['--max-cost needs --prices'],
     ),
     ('clean', 'a.json --style night --out o.json --timeout 0', ['--timeout', 'above 0']),
+    ('benchmark', 'images --repeats 0', ['--repeats', '1 or more']),
+    ('benchmark', 'nowhere', ["'nowhere' does not exist"]),
 ]
 
 
@@ -238,10 +240,19 @@ def test_two_runs_into_one_file(tool, place, tmp_path):
     outcome.check(2, ['another process is at work on', '/o.json', 'name another --out'])
 
 
-def test_full_disk(tool, place, monkeypatch):
+@pytest.mark.parametrize(
+    ('script', 'words', 'continues'),
+    [
+        ('generate', 'images', ['The same command continues.']),
+        ('merge', 'a.json b.json --on-conflict first', []),
+        ('derive', 'class-names images --class-names names.txt', []),
+    ],
+)
+def test_full_disk(tool, place, monkeypatch, tmp_path, script, words, continues):
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr('os.fsync', full)
-    outcome = tool('captions/generate.py', 'images', '--out', 'o.json')
-    outcome.check(2, ['/o.json', 'the disk is full', 'The same command continues.'])
+    outcome = tool(f'captions/{script}.py', *words.split(), '--out', 'o.json')
+    outcome.check(2, ['/o.json', 'the disk is full', *continues])
+    assert not (tmp_path / 'o.json').exists()
