@@ -9,28 +9,38 @@ images and take turns, so that their ratio is meaningful on a busy machine.
 import argparse
 import os
 import statistics
+import sys
 import time
+from pathlib import Path
+
+# The folder above holds what the tools share.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _arguments import Parser, device, non_negative, positive  # noqa: E402
 
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 
 
-def parse_args() -> argparse.Namespace:
-    """Return the arguments."""
-    parser = argparse.ArgumentParser(description='Time captioning.')
+def make_parser() -> Parser:
+    """Return the parser of the command line."""
+    parser = Parser(description='Time captioning.')
     parser.add_argument('input', help='images, as for tools/captions/generate.py')
     parser.add_argument(
         '--model', default='Salesforce/blip2-opt-2.7b', help='default: %(default)s'
     )
     parser.add_argument('--dtype', choices=('fp16', 'bf16', 'fp32', 'int8'), default='fp32')
-    parser.add_argument('--device', help='default: a GPU if there is one')
-    parser.add_argument('--min-new-tokens', type=int, default=0)
-    parser.add_argument('--max-new-tokens', type=int, default=77)
-    parser.add_argument('--num-beams', type=int, default=1)
-    parser.add_argument('--batch-size', type=int, default=16)
-    parser.add_argument('--workers', type=int, help='default: number of spare cores, at most 8')
-    parser.add_argument('--limit', type=int, default=64, help='number of images (default: 64)')
-    parser.add_argument('--repeats', type=int, default=3)
-    return parser.parse_args()
+    parser.add_argument('--device', type=device, help='default: a GPU if there is one')
+    parser.add_argument('--min-new-tokens', type=non_negative, default=0)
+    parser.add_argument('--max-new-tokens', type=positive, default=77)
+    parser.add_argument('--num-beams', type=positive, default=1)
+    parser.add_argument('--batch-size', type=positive, default=16)
+    parser.add_argument(
+        '--workers', type=non_negative, help='default: number of spare cores, at most 8'
+    )
+    parser.add_argument(
+        '--limit', type=positive, default=64, help='number of images (default: 64)'
+    )
+    parser.add_argument('--repeats', type=positive, default=3)
+    return parser
 
 
 def caption_in_batches(captioner, paths: list[str], batches, workers: int) -> list[str]:
@@ -57,9 +67,12 @@ def caption_one_by_one(captioner, paths: list[str]) -> list[str]:
     return captions
 
 
-def main() -> None:
-    """Time both ways and print the results."""
-    args = parse_args()
+def benchmark(args: argparse.Namespace) -> None:
+    """Time both ways and print the results.
+
+    Raises:
+        RunError: If the images or the model cannot be used.
+    """
     import torch
 
     from mmtadp.captioning import Captioner, Decoding
@@ -103,5 +116,14 @@ def main() -> None:
     print(f'  {sum(a == b for a, b in zip(one, other))} of {len(paths)} captions are equal')
 
 
+def main() -> int:
+    """Time what the command line asks for, and return the exit code."""
+    args = make_parser().parse_args()
+    # After the arguments, since this import takes seconds.
+    from mmtadp.utils.errors import exit_code
+
+    return exit_code(lambda: benchmark(args))
+
+
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
