@@ -65,10 +65,11 @@ class Journal:
         Args:
             settings (dict): The settings that :meth:`settings` returns from now on.
         """
-        self.remove()
-        self.folder.mkdir(parents=True)
-        write_json(self.folder / _SETTINGS, settings)
-        sync_folder(self.folder.parent)
+        with self._errors_name_the_result():
+            self.remove()
+            self.folder.mkdir(parents=True)
+            write_json(self.folder / _SETTINGS, settings)
+            sync_folder(self.folder.parent)
 
     def remove(self) -> None:
         """Remove the folder, at once: half of it would look like another run."""

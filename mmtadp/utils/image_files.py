@@ -46,7 +46,7 @@ def open_rgb(path: str | os.PathLike, max_pixels: int = DEFAULT_MAX_PIXELS) -> I
     """
     path = os.fspath(path)
     try:
-        _check_kind(path)
+        check_kind(path)
         _check_size(path, max_pixels)
         with open(path, 'rb') as file:
             content = file.read()
@@ -63,7 +63,13 @@ def open_rgb(path: str | os.PathLike, max_pixels: int = DEFAULT_MAX_PIXELS) -> I
     return Image.fromarray(np.ascontiguousarray(pixels[..., ::-1]))
 
 
-def _check_kind(path: str) -> None:
+def check_kind(path: str) -> None:
+    """Check that a path is a regular file, before opening it.
+
+    Raises:
+        UnusableImageError: If it is a folder, a named pipe, whose reading would wait for ever, ...
+        OSError: If it does not exist.
+    """
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):
         kind = next((name for test, name in _KINDS if test(mode)), 'something else')

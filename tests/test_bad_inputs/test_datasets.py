@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from mmengine.config import Config
+from PIL import Image
 
 from tests.utils.small_datasets import (
     SIZE,
@@ -170,6 +172,22 @@ CASES = {
         lambda root: _two_rules(segmentation_config(write_segmentation(root))),
         ('reduce_zero_label=False', 'True'),
     ),
+    'fewer classes in the head': Case(
+        lambda root: _head(segmentation_config(write_segmentation(root)), 2),
+        ('decode_head.num_classes: is 2', 'label 2 (dog) occurs', 'Set it to 3'),
+    ),
+    'more classes in the head': Case(
+        lambda root: _head(segmentation_config(write_segmentation(root)), 150),
+        ('decode_head.num_classes: is 150', '3 classes', 'warning'),
+    ),
+    'padding that is not ignored': Case(
+        lambda root: _padded(segmentation_config(write_segmentation(root))),
+        ('seg_pad_val: is 255', 'ignores 9'),
+    ),
+    'JPEG masks': Case(
+        lambda root: _jpeg_masks(segmentation_config(write_segmentation(root))),
+        ('training_0.jpg', 'is a JPEG file', 'PNG'),
+    ),
     # Images.
     'orientation 6': Case(
         turned(6),
@@ -187,7 +205,21 @@ CASES = {
     ),
     'a web page': Case(
         segmentation(write('images/validation/validation_1.png', '<html>not found</html>')),
-        ('images/validation/validation_1.png', 'cannot be read'),
+        ('images/validation/validation_1.png', 'is a web page', 'Download the file again'),
+    ),
+    'a Git LFS pointer': Case(
+        segmentation(
+            write('annotations/training/training_0.png', 'version https://git-lfs.github.com\n')
+        ),
+        ('annotations/training/training_0.png', 'Git LFS pointer', 'git lfs pull'),
+    ),
+    'a named pipe': Case(
+        segmentation(lambda r: _pipe(r / 'annotations/training/training_1.png')),
+        ('annotations/training/training_1.png', 'a named pipe, not a file'),
+    ),
+    'half a mask': Case(
+        segmentation(lambda r: _halve(r / 'annotations/training/training_0.png')),
+        ('annotations/training/training_0.png', 'cannot be read'),
     ),
     'another suffix': Case(
         segmentation(rename_images), ('images/training', '*.png', "2 x .JPG", "img_suffix='.JPG'")
@@ -231,6 +263,13 @@ CASES = {
     'a box beyond the image': Case(
         voc(('cat', (50, 10, 140, 40), 0)), ('a.xml', 'beyond the image', '75 x 100')
     ),
+    'orientation 6 and boxes of the stored pixels': Case(
+        lambda root: _turned_coco(root, 6),
+        ('0.jpg', '64 x 48', '48 x 64', 'EXIF orientation 6', 'STOP'),
+    ),
+    'orientation 3 and boxes': Case(
+        lambda root: _turned_coco(root, 3), ('0.jpg', 'EXIF orientation 3', 'warning')
+    ),
     'an unknown class': Case(
         voc(('zebra', (5, 5, 40, 44), 0)), ('train.txt', "'zebra' (1)", 'leaves out')
     ),
@@ -267,10 +306,47 @@ CASES = {
 }  # fmt: skip
 
 
+def _head(config: dict, num_classes: int) -> dict:
+    config['model']['decode_head']['num_classes'] = num_classes
+    return config
+
+
+def _padded(config: dict) -> dict:
+    config['model']['decode_head']['ignore_index'] = 9
+    config['model']['data_preprocessor'] = dict(type='SegDataPreProcessor')
+    return config
+
+
+def _jpeg_masks(config: dict) -> dict:
+    for loader in (config['train_dataloader'], config['val_dataloader']):
+        dataset = loader['dataset']
+        folder = Path(dataset['data_root'], dataset['data_prefix']['seg_map_path'])
+        for file in list(folder.iterdir()):
+            save(file.with_suffix('.jpg'), np.asarray(Image.open(file)))
+        dataset['seg_map_suffix'] = '.jpg'
+    return config
+
+
+def _turned_coco(root: Path, orientation: int) -> dict:
+    turn_images(write_coco(root), orientation)
+    return coco_config(root)
+
+
 def _two_rules(config: dict) -> dict:
     config['train_dataloader']['dataset']['pipeline'][2]['reduce_zero_label'] = False
     config['train_dataloader']['dataset']['reduce_zero_label'] = True
     return config
+
+
+def _pipe(path: Path) -> None:
+    if not hasattr(os, 'mkfifo'):
+        pytest.skip('no named pipes')
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def _scaled(root: Path) -> dict:

@@ -1,8 +1,9 @@
 """Checks of images, ground truth and captions before a training."""
 
-from .config_check import check_config, ignored_label, largest_depth
+from .config_check import check_config
 from .report import KINDS, LEVELS, NOTE, STOP, WARN, Finding, SplitReport
-from .samples import check_dataset, conclude, merge_paths
+from .samples import check_dataset, conclude, merge_findings
+from .settings import check_settings, ignored_label, largest_depth
 
 __all__ = [
     'KINDS',
@@ -14,8 +15,9 @@ __all__ = [
     'SplitReport',
     'check_config',
     'check_dataset',
+    'check_settings',
     'conclude',
     'ignored_label',
     'largest_depth',
-    'merge_paths',
+    'merge_findings',
 ]

@@ -12,9 +12,10 @@ from mmtadp.utils.errors import RunError
 
 from .boxes import check_annotations
 from .caption_files import check_caption_files
-from .config_parts import Part, is_loader, type_name, walk
+from .config_parts import Part, is_loader, walk
 from .report import NOTE, STOP, Finding, SplitReport
 from .samples import check_dataset, conclude
+from .settings import check_settings, ignored_label, largest_depth
 
 SPLITS = ('train', 'val', 'test')
 
@@ -70,6 +71,7 @@ def check_config(
                 )
                 report.add(_unused_files(part.dataset))
         conclude(report, largest_depth(config, split))
+        report.add(list(check_settings(config, report)))
         reports.append(report)
     check_caption_files(reports, parts, count_tokens)
     return reports, parts
@@ -116,41 +118,6 @@ def _palette(leaf: Mapping, dataset: Any) -> list:
         if isinstance(metainfo, Mapping) and metainfo.get('palette'):
             return list(dataset.metainfo['palette'])
     return []
-
-
-def ignored_label(config: Config, split: str) -> tuple[int, str] | None:
-    """Return the label that a split ignores, and the setting that it comes from.
-
-    Training ignores the head's, which is the loss's; validation and test the metric's.
-
-    Args:
-        config (Config): Of mmseg; others have none.
-        split (str): 'train', 'val' or 'test'.
-    """
-    if config.get('default_scope') != 'mmseg':
-        return None
-    if split == 'train':
-        heads = [
-            part['decode_head']
-            for part in walk(config.get('model') or {})
-            if 'decode_head' in part
-        ]
-        heads = heads[0] if heads and isinstance(heads[0], list | tuple) else heads
-        found, source = (heads[-1] if heads else None), 'model.decode_head.ignore_index'
-    else:
-        metrics = [
-            part
-            for part in walk([config.get(f'{split}_evaluator') or {}])
-            if type_name(part) == 'IoUMetric'
-        ]
-        found, source = (metrics[0] if metrics else None), f'{split}_evaluator.ignore_index'
-    return None if found is None else (found.get('ignore_index', 255), source)
-
-
-def largest_depth(config: Config, split: str) -> float | None:
-    """Return the ``max_depth_eval`` of a split's metric; for training, that of validation."""
-    evaluators = walk([config.get(f'{"val" if split == "train" else split}_evaluator') or {}])
-    return next((part['max_depth_eval'] for part in evaluators if 'max_depth_eval' in part), None)
 
 
 def _unused_files(dataset: Any) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ name the file that they cannot read.
 """
 
 import io
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import mmcv
@@ -14,6 +15,11 @@ from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from mmengine.dataset import Compose
 from PIL import Image
+
+from mmtadp.utils.file_kinds import describe_text
+from mmtadp.utils.image_files import check_kind
+
+from .report import STOP, Finding
 
 ORIENTATION = 0x0112  # the tag of EXIF
 # What a viewer does to the stored pixels, by orientation.
@@ -149,6 +155,8 @@ def load_image(info: dict, loader: BaseTransform | None) -> LoadedImage:
         # Not all decoders follow the orientation in all formats: compare.
         plain = mmcv.imfrombytes(content, flag=f'{flag}_ignore_orientation', backend=backend)
         turned = not np.array_equal(plain, pixels)
+        if not turned and (pixels == pixels[0, 0]).all():
+            turned = mode.split()[0] in ('JPEG', 'PNG', 'TIFF')  # one colour shows nothing
     return LoadedImage(pixels, (height, width), mode, orientation, turned)
 
 
@@ -200,3 +208,36 @@ def load_depth(path: str, loader: BaseTransform) -> np.ndarray:
     if values is None:
         raise ValueError(f'{loader.decode_backend} cannot decode it')
     return values
+
+
+def read(path: str, load: Callable[[], Any], findings: list[Finding]) -> Any:
+    """Return what ``load`` returns; None, and a finding that names the file, if it fails.
+
+    Args:
+        path (str): The file that is read.
+        load (Callable): Reads it.
+        findings (list[Finding]): Changed in place.
+    """
+    try:
+        if os.path.exists(path):  # else an address, or a file that does not exist
+            check_kind(path)
+        return load()
+    except FileNotFoundError:
+        findings.append(Finding(STOP, 'missing', path, 'does not exist.'))
+    # Decoders raise errors of many types.
+    except Exception as error:
+        findings.append(Finding(STOP, 'unreadable', path, f'{_reason(error, path)}.'))
+    return None
+
+
+def _reason(error: Exception, path: str) -> str:
+    if os.path.isfile(path):
+        size = os.path.getsize(path)
+        if not size:
+            return 'cannot be read: it has 0 bytes'
+        with open(path, 'rb') as file:
+            text = describe_text(file.read(1000), size)
+        if text is not None:
+            return f'{text.what.replace("not weights", "not an image")}. {text.remedy}'
+    lines = str(error).replace(repr(path), 'it').strip().splitlines()
+    return f'cannot be read: {(lines or [type(error).__name__])[0].rstrip(".")}'

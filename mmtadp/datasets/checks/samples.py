@@ -20,6 +20,7 @@ from .loading import (
     load_depth,
     load_image,
     load_mask,
+    read,
 )
 from .report import NOTE, STOP, WARN, Finding, SplitReport
 
@@ -159,11 +160,11 @@ def check_sample(
     """
     path = info['img_path']
     findings: list[Finding] = []
-    image = _read(path, lambda: load_image(info, loaders.image), findings)
+    image = read(path, lambda: load_image(info, loaders.image), findings)
     pixels, boxes, depth = Counter(), Counter(), None
     mask_path = info.get('seg_map_path')
     if loaders.mask is not None and mask_path is not None:
-        loaded = _read(mask_path, lambda: load_mask(mask_path, loaders.mask), findings)
+        loaded = read(mask_path, lambda: load_mask(mask_path, loaders.mask), findings)
         if loaded is not None:
             values, file_format = loaded
             if image is not None:
@@ -172,7 +173,7 @@ def check_sample(
             findings += found
     depth_path = info.get('depth_map_path')
     if loaders.depth is not None and depth_path is not None:
-        values = _read(depth_path, lambda: load_depth(depth_path, loaders.depth), findings)
+        values = read(depth_path, lambda: load_depth(depth_path, loaders.depth), findings)
         if values is not None:
             if image is not None:
                 findings += compare_sizes(image, path, values.shape[:2], depth_path, 'depth map')
@@ -187,22 +188,6 @@ def check_sample(
         # The pixels are not needed further, and all samples would not fit into memory.
         image = image._replace(pixels=np.empty((*image.size, 0), np.uint8))
     return SampleCheck(findings, image, pixels, boxes, depth)
-
-
-def _read(path: str, load: Callable[[], Any], findings: list[Finding]) -> Any:
-    """Return what ``load`` returns; None, and a finding, if it fails."""
-    try:
-        return load()
-    except FileNotFoundError:
-        findings.append(Finding(STOP, 'missing', path, 'does not exist.'))
-    # Decoders raise errors of many types.
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if os.path.isfile(path) and not os.path.getsize(path):
-            reason = 'it has 0 bytes'
-        text = f'cannot be read: {reason.rstrip(".")}.'
-        findings.append(Finding(STOP, 'unreadable', path, text))
-    return None
 
 
 def _count(sample: SampleCheck, report: SplitReport) -> None:
@@ -261,16 +246,14 @@ def _unlearned_classes(report: SplitReport) -> Iterator[Finding]:
     yield Finding(level, 'absent', report.name, f'{text}.')
 
 
-def merge_paths(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the first finding of each kind, level and file name's end, with the number of others.
-
-    Ten masks of three channels are one line, not ten.
-    """
+def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the first finding of each kind and level, with the number of the others."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.level, finding.kind), []).append(finding)
-    merged = []
-    for group in groups.values():
-        others = f' The same kind: {len(group) - 1:,} more.' if len(group) > 1 else ''
-        merged.append(group[0]._replace(text=group[0].text + others))
-    return merged
+    return [
+        first._replace(text=f'{first.text} The same kind: {len(others):,} more.')
+        if others
+        else first
+        for first, *others in groups.values()
+    ]

@@ -12,10 +12,11 @@ from mmtadp.datasets.checks import (
     WARN,
     SplitReport,
     check_dataset,
+    check_settings,
     conclude,
     ignored_label,
     largest_depth,
-    merge_paths,
+    merge_findings,
 )
 from mmtadp.datasets.checks.loading import pipeline_transforms
 from mmtadp.datasets.transforms import CheckGroundTruth
@@ -90,19 +91,19 @@ class CheckDatasetHook(Hook):
                     leaf, report, ignore=ignore, num_samples=self.num_samples, seconds=left
                 )
         conclude(report, largest_depth(config, split))
+        report.add(list(check_settings(config, report)))
         self._say(report)
 
     def _say(self, report: SplitReport) -> None:
-        looked = f'{report.name}: of {report.looked_at:,} of {report.total:,} images looked at'
+        looked = f'{report.name}, {report.looked_at:,} of {report.total:,} images looked at'
         # On every process, or the others would wait for this one.
-        stops = merge_paths(report.of_level(STOP))
+        stops = ' '.join(map(str, merge_findings(report.of_level(STOP))))
         if stops:
             raise RunError(
-                f'{looked}, these cannot be right:\n'
-                + '\n'.join(f'  {finding}' for finding in stops)
-                + f'\n{_ALL_FILES} default_hooks.check_dataset=None runs without this check.'
+                f'{looked}: {stops} {_ALL_FILES} --cfg-options '
+                'default_hooks.check_dataset.num_samples=0 runs without this look.'
             )
-        for finding in merge_paths(report.of_level(WARN)):
+        for finding in merge_findings(report.of_level(WARN)):
             print_log(f'{looked}: {finding} {_ALL_FILES}', logger='current', level=WARNING)
 
 

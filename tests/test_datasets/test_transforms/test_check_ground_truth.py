@@ -1,5 +1,7 @@
 """Masks and depth maps that do not fit their image, after the stock loading transforms."""
 
+import time
+
 import numpy as np
 import pytest
 from mmengine.dataset import Compose
@@ -107,3 +109,26 @@ def test_arguments_and_what_the_hook_fills_in():
     assert (given.num_classes, empty.num_classes, empty.ignore_index) == (5, 3, 255)
     with pytest.raises(ValueError, match='ori_shape.*after LoadImageFromFile'):
         CheckGroundTruth()(dict(gt_seg_map=np.zeros((2, 2))))
+
+
+def test_the_check_takes_a_fraction_of_the_time_of_loading(tmp_path):
+    """Measured 1 to 3 % at 512 x 512; the best of several turns, in the same process."""
+    blocks = np.kron(np.arange(64).reshape(8, 8), np.ones((64, 64))).astype(np.uint8)
+    save(tmp_path / 'images/training/training_0.jpg', np.stack([blocks * 4] * 3, -1))
+    save(tmp_path / 'annotations/training/training_0.png', blocks)
+    init_default_scope('mmseg')
+    loading = Compose([dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')])
+    check = CheckGroundTruth(num_classes=64, ignore_index=255)
+    times = {loading: [], check: []}
+    for _ in range(20):
+        results = dict(
+            img_path=str(tmp_path / 'images/training/training_0.jpg'),
+            seg_map_path=str(tmp_path / 'annotations/training/training_0.png'),
+            reduce_zero_label=False,
+            seg_fields=[],
+        )
+        for step, spent in times.items():
+            start = time.perf_counter()
+            results = step(results)
+            spent.append(time.perf_counter() - start)
+    assert min(times[check]) < 0.1 * min(times[loading])

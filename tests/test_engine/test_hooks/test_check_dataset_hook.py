@@ -87,7 +87,7 @@ def test_a_sample_of_a_large_dataset_and_of_each_part_of_a_wrapper(tmp_path):
     last = tmp_path / 'annotations/training/training_8.png'
     last.unlink()
     config = segmentation_config(tmp_path)
-    with pytest.raises(RunError, match='of 3 of 9 images looked at'):
+    with pytest.raises(RunError, match='train, 3 of 9 images looked at'):
         look(config, num_samples=3)
     look(config, num_samples=1)
     look(config, num_samples=0)
