@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _REASONS = {
@@ -80,7 +81,8 @@ def exit_code(run: Callable[[], int | None], continues: str = '') -> int:
         detail = f' ({str(error).splitlines()[0]})' if str(error) else ''
         message = f'error: out of memory{detail}. Use smaller batches or images. {continues}'
         code = 2
-    sys.stdout.flush()
+    with suppress(OSError):  # of a pipe that nobody reads any more
+        sys.stdout.flush()
     print(message.rstrip(), file=sys.stderr)
     return code
 
