@@ -109,8 +109,8 @@ def _format(file: BinaryIO, size: int, suffix: str) -> str | Problem:
     if suffix == '.safetensors' and size < _HEAD:
         return Problem(f'is truncated: it ends after {size} bytes')
     return Problem(
-        f'is neither a .safetensors file nor one of torch.save: it begins with {head[:8]!r}. '
-        'Is it complete?'
+        f'is neither a .safetensors file nor one of torch.save: it begins with {head[:8]!r}',
+        f'Is it complete? {AGAIN}',
     )
 
 
@@ -153,6 +153,7 @@ def _decode(head: bytes) -> str | None:
             text = head[: len(head) - cut].decode('utf-16' if wide else 'utf-8-sig')
         except UnicodeDecodeError:
             continue
+        text = text.lstrip('\ufeff')
         return text if all(c.isprintable() or c.isspace() for c in text) else None
     return None
 
