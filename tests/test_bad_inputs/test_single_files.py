@@ -28,9 +28,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(('name', 'content', 'names'), FILES, ids=[f[0] for f in FILES])
-def test_other_files(
-    call, small_model, small_pipeline, tmp_path, name, content, names
-):
+def test_other_files(call, small_model, small_pipeline, tmp_path, name, content, names):
     path, architecture = tmp_path / f'{name}.pt', str(small_pipeline)
     torch.save(content, path)
     call(lambda: load_diffusion_model(str(path), architecture)).check(2, [path, *names])
@@ -80,9 +78,7 @@ def test_known_leftovers():
 
 
 @pytest.mark.parametrize('name', LAYOUTS)
-def test_layouts_in_every_reader(
-    small_model, small_pipeline, state, tmp_path, name
-):
+def test_layouts_in_every_reader(small_model, small_pipeline, state, tmp_path, name):
     path, architecture = tmp_path / 'merged.CKPT', str(small_pipeline)
     torch.save({'state_dict': LAYOUTS[name](state)}, path)
     report = single_file_to_folder(path, tmp_path / 'folder', architecture)

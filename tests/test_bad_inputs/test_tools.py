@@ -56,6 +56,12 @@ CASES = {
     'brackets': ('describe', ['--cfg-options', 'model.neck.in_channels=[1,(2'], 2, ['[1,(2']),
     # Arguments of tools.
     'size': ('describe', ['--forward', '0', '64'], 2, ['--forward', '1 or more', "'0'"]),
+    'memory': (
+        'describe',
+        ['--forward', '2000000', '2000000'],
+        2,
+        ['out of memory', 'smaller batches or images'],
+    ),
     'device': ('describe', ['--device', 'banana'], 2, ['--device', 'cpu, cuda', "'banana'"]),
     'gpu': ('describe', ['--device', 'cuda:99'], 2, ['--device', 'cuda:99']),
     'option': ('describe', ['--devise', 'cpu'], 2, ['--devise', 'Did you mean --device?']),

@@ -20,8 +20,8 @@ from _arguments import Parser, device, non_negative, positive  # noqa: E402
 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
 
 
-def parse_args() -> argparse.Namespace:
-    """Return the arguments."""
+def make_parser() -> Parser:
+    """Return the parser of the command line."""
     parser = Parser(description='Time captioning.')
     parser.add_argument('input', help='images, as for tools/captions/generate.py')
     parser.add_argument(
@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
         '--limit', type=positive, default=64, help='number of images (default: 64)'
     )
     parser.add_argument('--repeats', type=positive, default=3)
-    return parser.parse_args()
+    return parser
 
 
 def caption_in_batches(captioner, paths: list[str], batches, workers: int) -> list[str]:
@@ -72,8 +72,12 @@ def caption_one_by_one(captioner, paths: list[str]) -> list[str]:
     return captions
 
 
-def compare(args: argparse.Namespace) -> None:
-    """Time both ways and print the results."""
+def benchmark(args: argparse.Namespace) -> None:
+    """Time both ways and print the results.
+
+    Raises:
+        RunError: If the images or the model cannot be used.
+    """
     import torch
 
     from mmtadp.captioning import Captioner, Decoding
@@ -118,11 +122,12 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """Run the tool and return the exit code."""
-    args = parse_args()
+    """Time what the command line asks for, and return the exit code."""
+    args = make_parser().parse_args()
+    # After the arguments, since this import takes seconds.
     from mmtadp.utils.errors import exit_code
 
-    return exit_code(lambda: compare(args))
+    return exit_code(lambda: benchmark(args))
 
 
 if __name__ == '__main__':
