@@ -66,7 +66,7 @@ def exit_code(run: Callable[[], int | None], continues: str = '') -> int:
     try:
         return run() or 0
     except RunError as error:
-        message, code = f'error: {error}', 2
+        message, code = f'error: {error_text(error)}', 2
     except OSError as error:
         way_out = '' if error.errno in _USELESS_TO_REPEAT else continues
         message, code = f'error: {describe_os_error(error)} {way_out}', 2
@@ -87,10 +87,21 @@ def exit_code(run: Callable[[], int | None], continues: str = '') -> int:
     return code
 
 
+def error_text(error: Exception) -> str:
+    """Return the message of an error; of one in a dataloader's worker, without its traceback.
+
+    torch raises such an error again, with the worker's traceback as its message.
+    """
+    text = str(error)
+    if not text.startswith('Caught ') or 'Original Traceback' not in text:
+        return text
+    return text.rpartition(f'{type(error).__name__}: ')[2].strip()
+
+
 def describe_os_error(error: OSError) -> str:
     """Return the file and the problem, as a sentence."""
     if error.strerror is None:
-        return str(error)
+        return error_text(error)
     reason = _REASONS.get(error.errno, error.strerror)
     # Of two names, the second is the target.
     name = error.filename if error.filename2 is None else error.filename2

@@ -59,11 +59,16 @@ def caption_in_batches(captioner, paths: list[str], batches, workers: int) -> li
 
 def caption_one_by_one(captioner, paths: list[str]) -> list[str]:
     """Caption in a plain loop."""
-    from mmtadp.utils.image_files import open_rgb
+    from mmtadp.utils.errors import RunError
+    from mmtadp.utils.image_files import UnusableImageError, open_rgb
 
     captions = []
     for path in paths:
-        captions += captioner.caption([captioner.inputs.prepare(open_rgb(path))])
+        try:
+            image = open_rgb(path)
+        except UnusableImageError as error:
+            raise RunError(f'{path} cannot be used: {error}.') from error
+        captions += captioner.caption([captioner.inputs.prepare(image)])
     return captions
 
 
@@ -80,11 +85,11 @@ def benchmark(args: argparse.Namespace) -> None:
     from mmtadp.captioning.image_loading import default_workers
     from mmtadp.utils.image_sources import find_images
 
-    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    place = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     workers = default_workers() if args.workers is None else args.workers
     paths = [image.path for image in find_images(args.input)][: args.limit]
     decoding = Decoding(args.min_new_tokens, args.max_new_tokens, args.num_beams)
-    captioner = Captioner.load(args.model, decoding, dtype=args.dtype, device=device)
+    captioner = Captioner.load(args.model, decoding, dtype=args.dtype, device=place)
     batches = AdaptiveBatches(args.batch_size)
     ways = {
         'batches, decoded ahead': lambda: caption_in_batches(captioner, paths, batches, workers),
@@ -100,7 +105,7 @@ def benchmark(args: argparse.Namespace) -> None:
                 seconds[way].append(taken)
                 shares[way].append(captioner.seconds / taken)
     print(
-        f'{args.model}, {len(paths)} images, {args.dtype}, {device}, batches of '
+        f'{args.model}, {len(paths)} images, {args.dtype}, {place}, batches of '
         f'{batches.size}, {workers} workers, {torch.get_num_threads()} threads, torch '
         f'{torch.__version__}, {args.repeats} repeats'
     )
