@@ -27,7 +27,8 @@ class CaptionPrompt(BasePrompt):
         learned_embeds (str | PathLike | Sequence): One or several textual inversion files, for
             tokens in captions (Sec. 4.3); see
             :func:`mmtadp.utils.learned_tokens.read_learned_token`. A token with several vectors is
-            written once in a caption. Testing needs the files too: no checkpoint has the vectors.
+            written once in a caption. Testing needs the files too, as a checkpoint does not
+            hold the vectors.
         text_adapter (dict, optional): See :class:`BasePrompt`.
 
     Raises:

@@ -13,7 +13,7 @@ from mmtadp.utils.arguments import check_bool
 
 from ..diffusion import DiffusionModel, TextEncoder
 from .base import check_class_names
-from .embedding_files import CLASS_EMBEDDINGS, fitting_embeddings
+from .embedding_files import CLASS_EMBEDDINGS, fitting_embeddings, is_to_be_read
 from .fixed import FixedPrompt
 
 
@@ -98,10 +98,10 @@ class ClassEmbeddingsPrompt(FixedPrompt):
         encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
         spans = name_spans(encoder, class_names, keep_first_bos)
         shape = (sum(last - first for first, last in spans), encoder.hidden_size)
-        if model.skip_pretrained:
-            tokens = torch.zeros(shape)
-        elif embeddings is not None:
+        if is_to_be_read(embeddings, model.skip_pretrained):
             tokens = fitting_embeddings(embeddings, CLASS_EMBEDDINGS, class_names, shape)
+        elif model.skip_pretrained:
+            tokens = torch.zeros(shape)
         else:
             tokens = class_embeddings(encoder, class_names, keep_first_bos)
         super().__init__(tokens, text_adapter)

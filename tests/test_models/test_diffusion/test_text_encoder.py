@@ -69,6 +69,15 @@ def test_more_captions_than_the_cache_holds(encoder):
     torch.testing.assert_close(batch, alone)
 
 
+def test_an_embedding_does_not_depend_on_the_other_captions(encoder):
+    """A resumed run encodes other captions together, and must be the same bit by bit."""
+    captions = [f'a photo of {number} cats' for number in range(7)]
+    together = encoder(captions)
+    encoder.cache = TextCache(10)
+    alone = torch.cat([encoder([caption]) for caption in captions])
+    assert torch.equal(together, alone)
+
+
 def test_cache_is_emptied_with_new_weights(encoder):
     before = encoder(['a cat'])
     state = {key: 2 * value for key, value in encoder.state_dict().items()}
