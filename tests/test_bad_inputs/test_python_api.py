@@ -193,6 +193,7 @@ CASES = {
     'no prompts': (forward(IMAGES), ['CaptionPromptHook is installed', '`backbone.set_prompts`']),
     'extract_feat': (lambda t: t.model.extract_feat(IMAGES), ['`extract_feat`']),
     'one caption for the batch': (forward(IMAGES, 'a cat'), ['list', "'a cat'"]),
+    'number for captions': (forward(IMAGES, 5), ['list with one entry per image', '5']),
     'caption in a list of lists': (forward(IMAGES, [['a cat']]), ["['a cat'] (list)", 'image 0']),
     'captions of another batch': (forward(IMAGES, ['a', 'b']), ['2 images for a batch of 1']),
     'image with NaN': (forward(IMAGES * float('nan'), ['a']), ['image(s) [0]', 'NaN', '127.5']),

@@ -1,7 +1,7 @@
 """The prompts of the images that a backbone sees next."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -62,7 +62,7 @@ class PromptState(threading.local):
         Raises:
             RunError: If ``samples`` is a single entry, or an entry is neither.
         """
-        if isinstance(samples, (str, dict)):
+        if isinstance(samples, (str, dict)) or not isinstance(samples, Iterable):
             raise RunError(
                 'prompts are set by a list with one entry per image, got a single '
                 f'{type(samples).__name__}: {samples!r}'
@@ -89,8 +89,9 @@ class PromptState(threading.local):
         Args:
             samples (list[dict], optional): Metainfo of the images of this forward. None keeps
                 those that were set.
-            keys (Sequence[str]): Keys that the prompt type reads. Samples that have none of them,
-                or the same values as those of the surrounding forward, change nothing.
+            keys (Sequence[str]): Keys that the prompt type reads. Samples of the same images that
+                have none of them, or the same values as those of the surrounding forward, change
+                nothing.
         """
         self._outer.append(self._batch)
         if samples is not None and not self._known(samples, keys):
@@ -99,12 +100,13 @@ class PromptState(threading.local):
     def _known(self, samples: list[dict], keys: Sequence[str]) -> bool:
         if self._batch is None:
             return False
+        groups = (samples, self._batch.samples)
         if not any(key in sample for sample in samples for key in keys):
-            return True
-        new, old = (
-            [[sample.get(key) for key in keys] for sample in entries]
-            for entries in (samples, self._batch.samples)
-        )
+            # Metainfo without an image's name, as mmseg makes it where there are no data samples,
+            # and prompts that a user set without one fit any images.
+            named = [[s['img_path'] for s in group if s.get('img_path')] for group in groups]
+            return not all(named) or named[0] == named[1]
+        new, old = ([[sample.get(key) for key in keys] for sample in group] for group in groups)
         return new == old
 
     def end(self) -> None:

@@ -218,6 +218,15 @@ class TestSegmentor:
         segmentor.predict(IMAGES, [seg_sample(caption='outer')])
         assert [caption for _, (caption,) in seen] == ['outer', 'inner', 'outer']
 
+    def test_other_images_do_not_inherit_captions(self, segmentor):
+        class Nested(type(segmentor)):
+            def predict(self, inputs, data_samples=None):
+                return self.encode_decode(inputs, [seg_sample(img_path='b.png').metainfo])
+
+        segmentor.__class__ = Nested
+        with pytest.raises(ValueError, match=r"needs \['caption'\] of b.png"):
+            segmentor.predict(IMAGES, [seg_sample(caption='of a', img_path='a.png')])
+
     def test_ctrl_c_leaves_no_prompts(self, segmentor):
         def interrupt(*args):
             raise KeyboardInterrupt

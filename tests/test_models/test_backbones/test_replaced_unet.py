@@ -4,9 +4,12 @@ import copy
 
 import pytest
 import torch
+import torch.distributed as dist
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
 from tests.test_models.test_backbones.test_tadp_unet import build, image
 from tests.utils.tiny_model import UNET
@@ -84,6 +87,16 @@ def test_lora(backbone):
         if isinstance(module, LowRank):
             module.scale = 0.0
     assert close(run(backbone), expected)
+
+
+def test_fully_sharded(backbone):
+    expected = run(backbone)
+    dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        fully_shard(backbone.unet, mesh=init_device_mesh('cpu', (1,)))
+        assert close(run(backbone), expected)
+    finally:
+        dist.destroy_process_group()
 
 
 def test_another_unet_of_the_same_architecture(backbone, tiny_pipeline):
