@@ -121,5 +121,8 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     if torch is None or not isinstance(error, RuntimeError):
         return False
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
     # torch has no class of its own for the memory of a CPU.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    texts = ("can't allocate memory", 'Storage size calculation overflowed')
+    return any(text in str(error) for text in texts)

@@ -9,8 +9,14 @@ import time
 import pytest
 from PIL import Image
 
+from mmtadp.captioning.cleaning import ChatEndpoint
 from mmtadp.captioning.journal import Journal
-from mmtadp.datasets.transforms import CaptionLoadTransform, DomainModifier, NounsTransform
+from mmtadp.datasets.transforms import (
+    CaptionLoadTransform,
+    DomainModifier,
+    NounsTransform,
+    OracleCaptionTransform,
+)
 
 # Caption files that nothing can use, and what each message must name next to the file.
 BAD_FILES = {
@@ -180,6 +186,10 @@ def test_commands(tool, place, tmp_path, script, words, names):
     assert set(tmp_path.rglob('*')) - before == set()
 
 
+def endpoint(url: str, key: str | None = None) -> ChatEndpoint:
+    return ChatEndpoint(url, 'm', None, key)
+
+
 GOOD = {'Street_01': 'a dog', 'b': 'a cat'}
 # What is called with a good caption file, and what the message must name.
 CALLS = [
@@ -208,7 +218,18 @@ CALLS = [
     (lambda file: DomainModifier('{captoin}'), ['{captoin}', '{caption}']),
     (lambda file: DomainModifier('a {token} {caption}'), ['{token}', 'learned_embeds']),
     (lambda file: DomainModifier('a {caption}').transform({}), ["results['caption']"]),
+    (lambda file: DomainModifier('a {caption}').transform({'caption': ['x']}), ["['x'] (list)"]),
     (lambda file: NounsTransform().transform({'img': 0}), ["results['caption']", 'img']),
+    (lambda file: NounsTransform().transform({'caption': None}), ['None (NoneType)']),
+    (lambda file: OracleCaptionTransform(None), ['class_names=None', 'list of names']),
+    (lambda file: OracleCaptionTransform('cat dog'), ["class_names='cat dog'"]),
+    (lambda file: OracleCaptionTransform(['cat'], precision='no'), ['precision', "'no'"]),
+    (lambda file: OracleCaptionTransform(['cat'], recall=0), ['recall=0']),
+    (lambda file: OracleCaptionTransform(['cat'], seed=0.5), ['seed', '0.5']),
+    (lambda file: endpoint('localhost:8000'), ["'localhost:8000'", 'http(s)://HOST']),
+    (lambda file: endpoint('http://host:99999/v1'), ['99999', 'http(s)://HOST']),
+    (lambda file: endpoint('http://'), ["'http://'"]),
+    (lambda file: endpoint('http://h', 'k\u00e9y'), ['API key', '--key-env']),
 ]
 
 
