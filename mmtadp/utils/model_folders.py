@@ -199,7 +199,7 @@ def read_config(folder: Path, source: str, part: str, classes: Sequence[str] = (
     named = [named] if isinstance(named, str) else named
     if classes and named and not set(named) & set(classes):
         raise TensorFileError(
-            f'{source}: the {part} is a {named[0]} (by {path}), not a {" or a ".join(classes)}: '
+            f'{source}: the {part} is a {named[0]} (by {path}), not a {classes[0]}: '
             'it belongs to another kind of model than Stable Diffusion 1.x or 2.x.'
         )
     return config
