@@ -75,27 +75,6 @@ def fit_checkpoint(
             _check_parts(bare, model, source, whole, check)
 
 
-def check_resumable(checkpoint: dict, source: str) -> None:
-    """Refuse to continue a run from a checkpoint that holds its weights alone.
-
-    Args:
-        checkpoint (dict): Content of the file, after :func:`fit_checkpoint`.
-        source (str): Where it came from, for messages.
-
-    Raises:
-        RunError: If it lacks the position of the run, its log or the state of the optimizer,
-            without which mmengine would go on with a new one.
-    """
-    missing = [key for key in ('epoch', 'iter') if key not in checkpoint['meta']]
-    missing += [key for key in ('message_hub', 'optimizer') if key not in checkpoint]
-    if missing:
-        raise RunError(
-            f'{source} cannot be resumed: it has no {", ".join(missing)}, so it holds weights '
-            'without the whole state of a run, as the files best_*.pth do. Resume from the last '
-            'checkpoint, or start a new run from the weights: set load_from= and do not resume.'
-        )
-
-
 def _normalise(checkpoint: Any, source: str) -> None:
     """Give a checkpoint the entries that mmengine writes, with the keys of the bare model."""
     if not isinstance(checkpoint, dict):

@@ -204,6 +204,13 @@ class TestCodeInACheckpoint:
         call(lambda: Runner.from_cfg(cfg).test()).check(2, [malicious, 'mkdir'])
 
 
+def test_weights_without_a_run_are_not_resumed(tool, config, write, tmp_path):
+    config.dump(tmp_path / 'config.py')
+    path = write(lambda c: None)  # it has no optimizer
+    outcome = tool('train.py', tmp_path / 'config.py', '--work-dir', 'new', '--resume', path)
+    outcome.check(2, [path, 'cannot be resumed', 'no optimizer', 'load_from='])
+
+
 def test_the_way_out_for_another_prompt(tool, config, write, tmp_path):
     """On the command line as well."""
     config.dump(tmp_path / 'config.py')

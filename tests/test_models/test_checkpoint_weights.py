@@ -12,7 +12,7 @@ from torch import nn
 
 from mmtadp.models import checkpoint_weights, no_pretrained_weights
 from mmtadp.models.checkpoint_meta import META_KEY, describe_model
-from mmtadp.models.checkpoint_weights import check_resumable, fit_checkpoint
+from mmtadp.models.checkpoint_weights import fit_checkpoint
 from mmtadp.utils.errors import RunError
 from tests.utils.seeded_weights import seeded_values
 from tests.utils.tiny_model import OUT_CHANNELS, WIDTH
@@ -227,12 +227,6 @@ def test_weights_without_anything_else(model, checkpoint):
     keys = set(content)
     fit_checkpoint(model, content, SOURCE)
     assert content.keys() == {'state_dict', 'meta'} and content['state_dict'].keys() == keys
-    with pytest.raises(
-        RunError, match='cannot be resumed: it has no epoch, iter, message_hub, opt'
-    ):
-        check_resumable(content, SOURCE)
-    content.update(meta=dict(epoch=0, iter=1), message_hub={}, optimizer={})
-    check_resumable(content, SOURCE)
 
 
 # Of the prompt: before, after, and what is logged with check_checkpoint=False.

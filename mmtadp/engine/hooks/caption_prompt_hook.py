@@ -5,7 +5,7 @@ from mmengine.logging import print_log
 from mmengine.runner import BaseLoop
 
 from mmtadp.models.checkpoint_meta import META_KEY, describe_model
-from mmtadp.models.checkpoint_weights import check_resumable, fit_checkpoint
+from mmtadp.models.checkpoint_weights import fit_checkpoint
 from mmtadp.models.checks import find_backbones
 from mmtadp.registry import HOOKS, register_module
 from mmtadp.utils.arguments import check_bool
@@ -14,6 +14,7 @@ from mmtadp.utils.plain_checkpoint import make_plain, restore_histories
 from .learned_token_check import check_learned_tokens
 from .mixed_caption_check import check_mixed_captions
 from .prompt_handover import install_prompt_hooks
+from .resume_check import check_resumable
 
 # The loops of the current run are built when it begins; the others are configs or None.
 _LOOPS = dict(training='_train_loop', validation='_val_loop', testing='_test_loop')
@@ -86,7 +87,7 @@ class CaptionPromptHook(Hook):
             runner.model, checkpoint, source, whole=not fine_tuning, check=self.check_checkpoint
         )
         if runner._resume:
-            check_resumable(checkpoint, source)
+            check_resumable(checkpoint, runner.optim_wrapper, source)
             restore_histories(checkpoint)
 
     def after_run(self, runner) -> None:

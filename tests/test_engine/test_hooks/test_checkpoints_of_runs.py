@@ -154,6 +154,15 @@ def test_the_best_is_not_resumed(config, trained):
         Runner.from_cfg(cfg).train()
 
 
+def test_another_optimizer_is_not_resumed(config, trained):
+    """A text adapter that the checkpoint lacks has parameters of its own."""
+    cfg = config(trained, model__backbone__prompt__text_adapter=dict())
+    cfg.custom_hooks[0].check_checkpoint = False
+    cfg.resume = True
+    with pytest.raises(RunError, match=r'its optimizer trains \d+ parameters in \d+ groups'):
+        Runner.from_cfg(cfg).train()
+
+
 class TestAnotherPrompt:
     def test_is_refused(self, config, trained):
         with pytest.raises(RunError, match="'CaptionPrompt'.*'NullTextPrompt'.*check_checkpoint="):
