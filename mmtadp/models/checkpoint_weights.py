@@ -20,6 +20,8 @@ _PARALLEL = 'module.'
 # Upstream ignores the number of batches that a batch norm has seen.
 _NOT_NEEDED = 'num_batches_tracked'
 _MAX_NAMES = 12
+# Embeddings that another machine has computed differ by less, relative to their largest value.
+_ROUNDING = 1e-3
 
 
 def fit_checkpoint(
@@ -56,10 +58,12 @@ def fit_checkpoint(
     for weights, prefix in ((checkpoint['state_dict'], ''), (averaged, _PARALLEL)):
         if weights is None:
             continue
-        if not check:
-            for name, backbone in find_backbones(model).items():
+        for name, backbone in find_backbones(model).items():
+            if not check:
                 differ = name in comparison.frozen_differ
                 _fit_prompt(weights, f'{prefix}{name}.', backbone, differ, source)
+            if weights is not averaged:
+                _compare_frozen(weights, f'{name}.prompt.', backbone, source)
         bare = {
             key.removeprefix(prefix): value
             for key, value in weights.items()
@@ -191,13 +195,39 @@ def _fit_prompt(
             print_log(f'{source}: {what}: {parts}', logger='current', level=logging.WARNING)
 
 
+def _compare_frozen(
+    weights: Mapping[str, Tensor], prefix: str, backbone: nn.Module, source: str
+) -> None:
+    """Tell if the checkpoint's text encoder or embeddings are others than the config's own."""
+    trained = {name for name, p in backbone.prompt.named_parameters() if p.requires_grad}
+    other = []
+    for name, own in backbone.prompt.state_dict().items():
+        value = weights.get(prefix + name)
+        # Without weights, the model has its own embeddings only if it has read a file of them.
+        unknown = backbone.without_weights and (name != 'embeddings' or not own.any())
+        if name in trained or unknown or not isinstance(value, Tensor) or value.shape != own.shape:
+            continue
+        own = own.to(value)
+        if (own - value).abs().max() > _ROUNDING * own.abs().max():
+            other.append(prefix + name)
+    if other:
+        print_log(
+            f'{source}: its {_parts(other, prefix.count(".") + 1)} differ from those that '
+            '`pretrained` or `embeddings` of this config give; those of the checkpoint are used.',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
 def _parts(keys: Iterable[str], depth: int) -> str:
     """Return the parts of a model that hold tensors, and how many each."""
     counts: dict[str, int] = {}
     for key in keys:
         part = '.'.join(key.split('.')[:depth])
         counts[part] = counts.get(part, 0) + 1
-    return ', '.join(f'{part} ({count} tensors)' for part, count in counts.items())
+    return ', '.join(
+        f'{part} ({count} tensor{"s" * (count > 1)})' for part, count in counts.items()
+    )
 
 
 def _check_parts(
@@ -249,8 +279,8 @@ def _problems(
     ]
     sentences = [
         (f'it lacks {len(missing)} of {len(own)} tensors', missing),
-        (f'{len(misshapen)} tensors have another shape', shapes),
-        (f'the model has no place for {len(unexpected)} tensors', unexpected),
+        (f'{len(misshapen)} of its tensors have another shape', shapes),
+        (f'the model has no place for {len(unexpected)} of its tensors', unexpected),
     ]
     return '; '.join(f'{text} ({_some(found, names)})' for text, found in sentences if found)
 

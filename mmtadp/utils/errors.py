@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _REASONS = {
@@ -65,7 +66,7 @@ def exit_code(run: Callable[[], int | None], continues: str = '') -> int:
     try:
         return run() or 0
     except RunError as error:
-        message, code = f'error: {error}', 2
+        message, code = f'error: {error_text(error)}', 2
     except OSError as error:
         way_out = '' if error.errno in _USELESS_TO_REPEAT else continues
         message, code = f'error: {describe_os_error(error)} {way_out}', 2
@@ -80,15 +81,27 @@ def exit_code(run: Callable[[], int | None], continues: str = '') -> int:
         detail = f' ({str(error).splitlines()[0]})' if str(error) else ''
         message = f'error: out of memory{detail}. Use smaller batches or images. {continues}'
         code = 2
-    sys.stdout.flush()
+    with suppress(OSError):  # of a pipe that nobody reads any more
+        sys.stdout.flush()
     print(message.rstrip(), file=sys.stderr)
     return code
+
+
+def error_text(error: Exception) -> str:
+    """Return the message of an error; of one in a dataloader's worker, without its traceback.
+
+    torch raises such an error again, with the worker's traceback as its message.
+    """
+    text = str(error)
+    if not text.startswith('Caught ') or 'Original Traceback' not in text:
+        return text
+    return text.rpartition(f'{type(error).__name__}: ')[2].strip()
 
 
 def describe_os_error(error: OSError) -> str:
     """Return the file and the problem, as a sentence."""
     if error.strerror is None:
-        return str(error)
+        return error_text(error)
     reason = _REASONS.get(error.errno, error.strerror)
     # Of two names, the second is the target.
     name = error.filename if error.filename2 is None else error.filename2
@@ -108,5 +121,8 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     if torch is None or not isinstance(error, RuntimeError):
         return False
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
     # torch has no class of its own for the memory of a CPU.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    texts = ("can't allocate memory", 'Storage size calculation overflowed')
+    return any(text in str(error) for text in texts)

@@ -2,14 +2,21 @@
 
 import errno
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
+import time
 
 import pytest
 from PIL import Image
 
-from mmtadp.datasets.transforms import CaptionLoadTransform, DomainModifier, NounsTransform
+from mmtadp.captioning.cleaning import ChatEndpoint
+from mmtadp.captioning.journal import Journal
+from mmtadp.datasets.transforms import (
+    CaptionLoadTransform,
+    DomainModifier,
+    NounsTransform,
+    OracleCaptionTransform,
+)
 
 # Caption files that nothing can use, and what each message must name next to the file.
 BAD_FILES = {
@@ -91,7 +98,7 @@ def place(small_file, tmp_path):
     small_file('columns.txt', 'images/a.png masks/a.png 518.8\n')
     small_file('gone.txt', 'images/z.png\n')
     small_file('words.txt', b'caf\xe9')
-    small_file('style.yaml', '[' * 5000)
+    small_file('style.yaml', '[' * 800)
     small_file('started.journal/run.json', 'null')
     small_file('started.journal/0.jsonl', '{"captions": {}, "skipped": {"a.png": "broken"}}\n')
     small_file('torn.journal/run.json', '{"settings": {}, "overwrite": false}')
@@ -163,6 +170,8 @@ COMMANDS = [
         ['--max-cost needs --prices'],
     ),
     ('clean', 'a.json --style night --out o.json --timeout 0', ['--timeout', 'above 0']),
+    ('benchmark', 'images --repeats 0', ['--repeats', '1 or more']),
+    ('benchmark', 'nowhere', ["'nowhere' does not exist"]),
 ]
 
 
@@ -175,6 +184,10 @@ def test_commands(tool, place, tmp_path, script, words, names):
     before = set(tmp_path.rglob('*'))
     tool(f'captions/{script}.py', *words.split()).check(2, names)
     assert set(tmp_path.rglob('*')) - before == set()
+
+
+def endpoint(url: str, key: str | None = None) -> ChatEndpoint:
+    return ChatEndpoint(url, 'm', None, key)
 
 
 GOOD = {'Street_01': 'a dog', 'b': 'a cat'}
@@ -205,7 +218,18 @@ CALLS = [
     (lambda file: DomainModifier('{captoin}'), ['{captoin}', '{caption}']),
     (lambda file: DomainModifier('a {token} {caption}'), ['{token}', 'learned_embeds']),
     (lambda file: DomainModifier('a {caption}').transform({}), ["results['caption']"]),
+    (lambda file: DomainModifier('a {caption}').transform({'caption': ['x']}), ["['x'] (list)"]),
     (lambda file: NounsTransform().transform({'img': 0}), ["results['caption']", 'img']),
+    (lambda file: NounsTransform().transform({'caption': None}), ['None (NoneType)']),
+    (lambda file: OracleCaptionTransform(None), ['class_names=None', 'list of names']),
+    (lambda file: OracleCaptionTransform('cat dog'), ["class_names='cat dog'"]),
+    (lambda file: OracleCaptionTransform(['cat'], precision='no'), ['precision', "'no'"]),
+    (lambda file: OracleCaptionTransform(['cat'], recall=0), ['recall=0']),
+    (lambda file: OracleCaptionTransform(['cat'], seed=0.5), ['seed', '0.5']),
+    (lambda file: endpoint('localhost:8000'), ["'localhost:8000'", 'http(s)://HOST']),
+    (lambda file: endpoint('http://host:99999/v1'), ['99999', 'http(s)://HOST']),
+    (lambda file: endpoint('http://'), ["'http://'"]),
+    (lambda file: endpoint('http://h', 'k\u00e9y'), ['API key', '--key-env']),
 ]
 
 
@@ -217,28 +241,39 @@ def test_calls(call, small_file, monkeypatch, case):
     call(lambda: function(path)).check(2, names)
 
 
+def _hold(folder, held) -> None:
+    Journal(folder).claim()
+    held.set()
+    time.sleep(60)
+
+
 def test_two_runs_into_one_file(tool, place, tmp_path):
-    held = (
-        'import sys, time; from pathlib import Path; '
-        'from mmtadp.captioning.journal import Journal; '
-        "Journal(Path('o.journal').absolute()).claim(); print('held', flush=True); time.sleep(60)"
-    )
-    other = subprocess.Popen(
-        [sys.executable, '-c', held], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
+    context = multiprocessing.get_context('fork')
+    held = context.Event()
+    other = context.Process(target=_hold, args=(tmp_path / 'o.journal', held), daemon=True)
+    other.start()
     try:
-        assert other.stdout.readline() == 'held\n'
+        assert held.wait(60)
         outcome = tool('captions/generate.py', 'images', '--out', 'o.json')
     finally:
         other.kill()
-        other.wait()
+        other.join()
     outcome.check(2, ['another process is at work on', '/o.json', 'name another --out'])
 
 
-def test_full_disk(tool, place, monkeypatch):
+@pytest.mark.parametrize(
+    ('script', 'words', 'continues'),
+    [
+        ('generate', 'images', ['The same command continues.']),
+        ('merge', 'a.json b.json --on-conflict first', []),
+        ('derive', 'class-names images --class-names names.txt', []),
+    ],
+)
+def test_full_disk(tool, place, monkeypatch, tmp_path, script, words, continues):
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr('os.fsync', full)
-    outcome = tool('captions/generate.py', 'images', '--out', 'o.json')
-    outcome.check(2, ['/o.json', 'the disk is full', 'The same command continues.'])
+    outcome = tool(f'captions/{script}.py', *words.split(), '--out', 'o.json')
+    outcome.check(2, ['/o.json', 'the disk is full', *continues])
+    assert not (tmp_path / 'o.json').exists()

@@ -26,7 +26,12 @@ def config(tmp_path, monkeypatch):
         mmcv.imwrite(pixels, str(tmp_path / 'data' / 'masks' / f'{index}.png'))
         mmcv.imwrite(pixels[..., None] + [0, 50, 100], str(tmp_path / f'data/images/{index}.jpg'))
     path = tmp_path / 'small.py'
-    path.write_text(CONFIG.replace('{root}', str(tmp_path / 'data')))
+    checkpoint = "type='mmtadp.SafeCheckpointHook'"
+    text = CONFIG.replace("type='CheckpointHook'", checkpoint).replace(
+        'default_hooks = dict(',
+        "default_hooks = dict(check_finite=dict(type='mmtadp.CheckFiniteHook'),",
+    )
+    path.write_text(text.replace('{root}', str(tmp_path / 'data')))
     return path
 
 
@@ -56,6 +61,15 @@ TRAIN = {
         ['model.decode_head.type=FCNHaed'],
         ['FCNHaed is not in the mmseg::model registry'],
     ),
+    'a learning rate that diverges': (
+        ['optim_wrapper.optimizer.lr=1e30'],
+        [
+            'not finite at iteration',
+            'decode.loss_ce is',
+            'optim_wrapper.optimizer.lr',
+            'clip_grad',
+        ],
+    ),
     'resume in words': (['resume=yes'], ["resume='yes'", 'True or False', '--resume PATH']),
     'resume without a checkpoint': (
         ['resume=True'],
@@ -63,7 +77,6 @@ TRAIN = {
     ),
     'save_best of another metric': (
         ['train_cfg.max_iters=1', 'train_cfg.val_interval=1']
-        + ['default_hooks.checkpoint.type=mmtadp.SafeCheckpointHook']
         + ['default_hooks.checkpoint.save_best=bbox_mAP', 'default_hooks.checkpoint.rule=greater'],
         ["save_best='bbox_mAP' is not a metric", 'mIoU'],
     ),

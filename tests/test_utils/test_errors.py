@@ -3,6 +3,7 @@ import signal
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from mmtadp.utils.errors import Interrupted, RunError, exit_code, same_command
 
@@ -67,3 +68,27 @@ def test_a_file_in_place_of_a_folder(tmp_path, capsys):
     (tmp_path / 'file').touch()
     assert exit_code(lambda: (tmp_path / 'file' / 'a' / 'b').mkdir(parents=True)) == 2
     assert f'{tmp_path / "file"} is a file, not a folder.' in capsys.readouterr().err
+
+
+class _Broken(Dataset):
+    """Raises an error for its only sample."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    'error', [RunError('a.png has 3 channels; expected one'), OSError('cannot read a.png')]
+)
+def test_an_error_in_a_worker_is_one_line(error, capsys):
+    def run() -> None:
+        next(iter(DataLoader(_Broken(error), num_workers=1)))
+
+    assert exit_code(run) == 2
+    assert capsys.readouterr().err == f'error: {error}\n'

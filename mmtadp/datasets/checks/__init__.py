@@ -1,6 +1,7 @@
 """Checks of images, ground truth and captions before a training."""
 
 from .config_check import check_config
+from .diagnosis import diagnose_failures
 from .report import KINDS, LEVELS, NOTE, STOP, WARN, Finding, SplitReport
 from .samples import check_dataset, conclude, merge_findings
 from .settings import check_settings, ignored_label, largest_depth
@@ -17,6 +18,7 @@ __all__ = [
     'check_dataset',
     'check_settings',
     'conclude',
+    'diagnose_failures',
     'ignored_label',
     'largest_depth',
     'merge_findings',

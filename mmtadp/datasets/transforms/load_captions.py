@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from logging import WARNING
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -17,6 +18,20 @@ from mmtadp.utils.errors import RunError
 def is_power_of_ten(count: int) -> bool:
     """Return whether to warn at this count: at 1, 10, 100, ..., which show the extent."""
     return str(count).rstrip('0') == '1'
+
+
+def check_caption(caption: Any) -> str:
+    """Return a sample's caption.
+
+    Raises:
+        RunError: If it is not a string; a list would become its Python text.
+    """
+    if not isinstance(caption, str):
+        raise RunError(
+            f"results['caption'] is {caption!r:.80} ({type(caption).__name__}), not a string: a "
+            'sample has one caption.'
+        )
+    return caption
 
 
 class CaptionNotFoundError(RunError, LookupError):

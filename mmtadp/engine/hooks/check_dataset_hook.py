@@ -14,6 +14,7 @@ from mmtadp.datasets.checks import (
     check_dataset,
     check_settings,
     conclude,
+    diagnose_failures,
     ignored_label,
     largest_depth,
     merge_findings,
@@ -26,7 +27,6 @@ from mmtadp.utils.errors import RunError
 
 # The loops of a run that are built when it begins; the others are configs or None.
 _LOOPS = dict(train='_train_loop', val='_val_loop', test='_test_loop')
-_ALL_FILES = '`python tools/analysis_tools/check_dataset.py CONFIG` looks at all files.'
 
 
 @register_module(HOOKS)
@@ -38,8 +38,9 @@ class CheckDatasetHook(Hook):
     is a warning: EXIF orientations that turn the image and not its mask, masks of 0 and 255, depth
     maps without a valid pixel. ``tools/analysis_tools/check_dataset.py`` looks at all files.
 
-    The hook also tells each :class:`~mmtadp.datasets.CheckGroundTruth` in the pipelines the number
-    of classes and the ignored label.
+    A sample that fails later, in the run, names its file. The hook also tells each
+    :class:`~mmtadp.datasets.CheckGroundTruth` in the pipelines the number of classes and the
+    ignored label.
 
     Args:
         num_samples (int): Images of each dataset, evenly spaced, the first among them. 0 looks at
@@ -85,6 +86,7 @@ class CheckDatasetHook(Hook):
             for transform in pipeline_transforms(getattr(leaf, 'pipeline', ())):
                 if isinstance(transform, CheckGroundTruth):
                     transform.fill_in(len(report.classes) or None, label)
+            diagnose_failures(leaf, ignore)
             left = self.seconds - (time.monotonic() - started)
             if self.num_samples and left > 0:
                 check_dataset(
@@ -92,19 +94,20 @@ class CheckDatasetHook(Hook):
                 )
         conclude(report, largest_depth(config, split))
         report.add(list(check_settings(config, report)))
-        self._say(report)
+        self._say(report, config.filename or 'CONFIG')
 
-    def _say(self, report: SplitReport) -> None:
+    def _say(self, report: SplitReport, name: str) -> None:
+        all_files = f'`python tools/analysis_tools/check_dataset.py {name}` looks at all files.'
         looked = f'{report.name}, {report.looked_at:,} of {report.total:,} images looked at'
         # On every process, or the others would wait for this one.
         stops = ' '.join(map(str, merge_findings(report.of_level(STOP))))
         if stops:
             raise RunError(
-                f'{looked}: {stops} {_ALL_FILES} --cfg-options '
+                f'{looked}: {stops} {all_files} --cfg-options '
                 'default_hooks.check_dataset.num_samples=0 runs without this look.'
             )
         for finding in merge_findings(report.of_level(WARN)):
-            print_log(f'{looked}: {finding} {_ALL_FILES}', logger='current', level=WARNING)
+            print_log(f'{looked}: {finding} {all_files}', logger='current', level=WARNING)
 
 
 def _leaves(dataset: Any):

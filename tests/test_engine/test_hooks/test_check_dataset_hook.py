@@ -9,10 +9,11 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from mmtadp.datasets import CheckGroundTruth
 from mmtadp.engine.hooks import CheckDatasetHook
-from mmtadp.utils.errors import RunError
+from mmtadp.utils.errors import RunError, exit_code
 from tests.utils.small_datasets import (
     change_masks,
     coco_config,
@@ -112,6 +113,40 @@ def test_the_transform_learns_classes_and_ignored_label(tmp_path):
         dataset = DATASETS.build(config[1]['train_dataloader']['dataset'])
     CheckDatasetHook().check_split('train', dataset, config[0])
     assert (check.num_classes, check.ignore_index) == (3, 2)
+
+
+def test_a_file_that_fails_in_the_run_is_named(tmp_path, capsys):
+    write_segmentation(tmp_path)
+    config = segmentation_config(tmp_path)
+    config['train_dataloader']['dataset']['pipeline'][3] = dict(type='Resize', scale=(32, 24))
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        dataset = DATASETS.build(config['train_dataloader']['dataset'])
+    hook = CheckDatasetHook()
+    for _ in range(2):
+        hook.check_split('train', dataset, Config(config))
+    assert dataset[0]['img'].shape == (24, 32, 3)
+    image = tmp_path / 'images/training/training_1.png'
+    image.write_bytes(b'')
+    with pytest.raises(RunError, match=f'^{image}: cannot be read: it has 0 bytes'):
+        dataset[1]
+    loader = DataLoader(dataset, num_workers=1, collate_fn=list)
+    assert exit_code(lambda: list(loader)) == 2
+    assert capsys.readouterr().err == f'error: {image}: cannot be read: it has 0 bytes.\n'
+
+
+def test_an_error_that_the_files_do_not_explain_stays(tmp_path):
+    def broken(results: dict) -> dict:
+        raise KeyError('a bug')
+
+    write_segmentation(tmp_path)
+    config = segmentation_config(tmp_path)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        dataset = DATASETS.build(config['train_dataloader']['dataset'])
+    CheckDatasetHook(num_samples=0).check_split('train', dataset, Config(config))
+    dataset.pipeline.transforms.append(broken)
+    with pytest.raises(KeyError, match='a bug') as error:
+        dataset[1]
+    assert error.value.__notes__ == [f'(while loading {tmp_path}/images/training/training_1.png)']
 
 
 def test_bad_arguments():

@@ -128,6 +128,20 @@ def test_the_old_best_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
     release_work_dir(tmp_path)
 
 
+def test_the_old_best_goes_before_the_last_checkpoint_is_saved_again(tmp_path, monkeypatch):
+    # Otherwise a disk would need room for four checkpoints.
+    seen = []
+    put = LocalBackend.put
+
+    def record(backend, content, path):
+        seen.append((Path(path).name, [found.name for found in find_checkpoints(tmp_path)]))
+        put(backend, content, path)
+
+    monkeypatch.setattr(LocalBackend, 'put', record)
+    small_runner(tmp_path, checkpoint=BEST, scores=(1.0, 2.0)).train()
+    assert seen[-1] == ('.iter_12.pth.partial', ['best_score_iter_12.pth', 'iter_12.pth'])
+
+
 def test_a_better_score_replaces_the_best(tmp_path):
     small_runner(tmp_path, checkpoint=BEST, scores=(1.0, 2.0)).train()
     names = [path.name for path in find_checkpoints(tmp_path)]
@@ -192,6 +206,8 @@ def test_a_second_run_is_refused(tmp_path):
     try:
         os.read(read, 1)
         before = (tmp_path / 'iter_3.pth').stat().st_mtime_ns
+        # A validation or a test may use it.
+        assert small_runner(tmp_path, checkpoint=BEST).val() == {'score': 1.0}
         with pytest.raises(FolderInUseError, match='another process is at work in'):
             small_runner(tmp_path, validate=False).train()
         assert last_checkpoint(tmp_path).stat().st_mtime_ns == before
