@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import random
 import zipfile
 
 import pytest
@@ -10,7 +11,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from mmtadp.utils.tensor_files import check_finite, explain_unreadable, read_tensors, read_weights
+from mmtadp.utils.tensor_files import (
+    TensorFileError,
+    check_finite,
+    explain_unreadable,
+    read_tensors,
+    read_weights,
+)
 
 WEIGHTS = {'a.weight': torch.ones(50, 2), 'b.bias': torch.zeros(3)}
 
@@ -137,3 +144,26 @@ def test_finite_weights_of_every_type_are_taken():
     dtypes = [torch.float8_e4m3fn, torch.float16, torch.bfloat16, torch.int64, torch.complex64]
     check_finite('it', {str(dtype): torch.ones(2).to(dtype) for dtype in dtypes})
     check_finite('it', {'meta': torch.empty(2, device='meta')})
+
+
+def test_files_with_random_damage(small_file):
+    """Each is read, or refused in one sentence."""
+    random.seed(0)
+    wholes = [save(WEIGHTS), saved(dict(state_dict=WEIGHTS, epoch=3)), legacy(WEIGHTS)]
+    refused = 0
+    for number in range(300):
+        content = bytearray(random.choice(wholes))
+        for _ in range(random.randint(1, 4)):
+            place = random.randrange(len(content))
+            if random.random() < 0.3:
+                del content[place + 1 :]
+            else:
+                content[place] = random.randrange(256)
+        path = small_file(f'{number}.ckpt', bytes(content))
+        try:
+            read_weights(path, str(path), 'ADVICE')
+        except TensorFileError as error:
+            refused += 1
+            assert str(error).startswith(str(path)) and '\n' not in str(error)
+            assert 'weights_only' not in str(error)
+    assert refused > 200
