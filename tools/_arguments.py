@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+_MOST = 2**31 - 1
 Kind = Callable[[str], Any]
 """The ``type`` of an argument."""
 
@@ -40,8 +41,16 @@ def _closest(value: Any, names: Iterable[Any], cutoff: float) -> str:
 
 
 def whole_number(least: int, most: int | None = None) -> Kind:
-    """Return the type of whole numbers from ``least`` to ``most``."""
-    return _number(int, 'a whole number', least, most)
+    """Return the type of whole numbers from ``least`` to ``most``, by default of 32 bits."""
+    limit = _MOST if most is None else most
+
+    def parse(text: str) -> int:
+        value = _number(int, 'a whole number', least, most)(text)
+        if value > limit:
+            raise argparse.ArgumentTypeError(f'expected at most {limit}, got {text!r}')
+        return value
+
+    return parse
 
 
 def number(least: float, most: float | None = None, above: bool = False) -> Kind:

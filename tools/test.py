@@ -6,12 +6,12 @@ python tools/test.py configs/tadp/tadp40_ade20k_80k.py work_dirs/.../iter_80000.
 import argparse
 import sys
 
-from _arguments import add_common_arguments
+from _arguments import Parser, add_common_arguments
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Test a model.')
+    parser = Parser(description='Test a model.')
     add_common_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--tta', action='store_true', help='use test-time augmentation')

@@ -7,12 +7,12 @@ python tools/train.py configs/tadp/tadp40_ade20k_80k.py --captions data/my_capti
 import argparse
 import sys
 
-from _arguments import add_common_arguments
+from _arguments import Parser, add_common_arguments
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description='Train a model.')
+    parser = Parser(description='Train a model.')
     add_common_arguments(parser)
     parser.add_argument(
         '--resume',

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ class Journal:
     def unclaim(self) -> None:
         """Let other runs in; without effect if :meth:`claim` was not called."""
         if self._claim is not None:
-            self._claim.path.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows keeps files that are open.
+                self._claim.path.unlink()
             self._claim.release()
             self._claim = None
 
@@ -65,10 +66,11 @@ class Journal:
         Args:
             settings (dict): The settings that :meth:`settings` returns from now on.
         """
-        self.remove()
-        self.folder.mkdir(parents=True)
-        write_json(self.folder / _SETTINGS, settings)
-        sync_folder(self.folder.parent)
+        with self._errors_name_the_result():
+            self.remove()
+            self.folder.mkdir(parents=True)
+            write_json(self.folder / _SETTINGS, settings)
+            sync_folder(self.folder.parent)
 
     def remove(self) -> None:
         """Remove the folder, at once: half of it would look like another run."""

@@ -4,12 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.hub import hub_folder, model_files, similar_paths
 from mmtadp.utils.model_folders import CONFIG, folder_content, read_config, read_json
 
 AGAIN = 'Download the folder again.'
+# Files of tokenizers, one of which a folder has.
+_TOKENIZERS = (
+    'tokenizer.json',
+    'vocab.json',
+    'vocab.txt',
+    'tokenizer.model',
+    'spiece.model',
+    'sentencepiece.bpe.model',
+)
 _IMAGE_TOKEN = '<image>'
 # Entries of a processor that older folders lack, and that follow from the model's config.
 _OF_VISION = ('patch_size',)
@@ -55,16 +65,28 @@ def check_folder(folder: Path, source: str) -> None:
         source (str): The model's name in messages.
 
     Raises:
-        RunError: If ``config.json`` is missing, or a JSON file is damaged.
+        RunError: If ``config.json`` or the tokenizer is missing, a JSON file is damaged, or the
+            model does not turn images into text.
     """
     if not (folder / CONFIG).is_file():
         raise RunError(
             f'{source} cannot be loaded as an image-to-text model: {folder} has no {CONFIG} and '
             f'holds {folder_content(folder)}.'
         )
-    read_config(folder, source, 'captioning model')
+    config = read_config(folder, source, 'captioning model')
+    kind = config.get('model_type')
+    if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES and 'auto_map' not in config:
+        raise RunError(
+            f'{source} cannot be loaded as an image-to-text model: its {CONFIG} names the '
+            f'model_type {kind!r}. Take a model such as BLIP-2, whose type is blip-2.'
+        )
     for path in sorted(folder.glob('*.json')):
         read_json(path, source)
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise RunError(
+            f'{source}: the tokenizer lacks {_TOKENIZERS[0]} (or {", ".join(_TOKENIZERS[1:])}): '
+            f'{folder} holds {folder_content(folder)}. {AGAIN}'
+        )
 
 
 def check_tokenizer(tokenizer: Any, folder: Path, source: str) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.model_folders import describe_library_error
 
 from .model_folder import (
     check_folder,
@@ -106,7 +107,10 @@ def load_inputs(
     except RunError:
         raise
     except Exception as error:  # each processor has errors of its own
-        raise RunError(describe_failure(source, error)) from error
+        reason = describe_library_error(error)
+        raise RunError(
+            f'{source} cannot be loaded as an image-to-text model: {reason}.'
+        ) from error
 
 
 def _load_inputs(
@@ -129,16 +133,3 @@ def _load_inputs(
     if prompt is None and not getattr(processor, 'chat_template', None):
         return PixelInputs(processor.image_processor), tokenizer
     return PromptedInputs(processor, DEFAULT_PROMPT if prompt is None else prompt), tokenizer
-
-
-def describe_failure(source: str, error: Exception) -> str:
-    """Return why transformers cannot load a model, without its advice to run code of a folder."""
-    if 'trust_remote_code' in str(error):
-        reason = (
-            'it needs Python code of its own, which mmtadp never runs. Take a model whose class '
-            'transformers has, such as BLIP-2'
-        )
-    else:
-        lines = (str(error).strip() or type(error).__name__).splitlines()
-        reason = lines[0].rstrip('.')
-    return f'{source} cannot be loaded as an image-to-text model: {reason}.'

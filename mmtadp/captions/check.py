@@ -125,9 +125,11 @@ def _find_words(
     keep: Sequence[str],
     report: CaptionReport,
 ) -> None:
-    wanted = set(map(_joined, words))
+    wanted = set(map(_joined, words)) - {''}
+    if not wanted:
+        return
     # Longest first, so that a phrase is found before a word in it.
-    phrases = sorted(wanted.union(map(_joined, keep)), key=len, reverse=True)
+    phrases = sorted(wanted.union(map(_joined, keep)) - {''}, key=len, reverse=True)
     parts = (r'[\s-]+'.join(map(re.escape, phrase.split())) for phrase in phrases)
     pattern = re.compile(rf'(?<!\w)(?:{"|".join(parts)})(?!\w)')
     for name, text in texts:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from mmtadp.utils.errors import RunError
+from mmtadp.utils.file_kinds import describe_text
 
 SCHEMAS = """Accepted schemas:
   {"IMAGE": {"captions": ["a dog", ...], "class_label": 3}}  (class_label may be left out)
@@ -237,11 +238,7 @@ def _read_json(path: str) -> Any:
     except CaptionFileError:
         raise
     except json.JSONDecodeError as error:
-        lines = ' (one object for all images, not one a line)' if error.msg == 'Extra data' else ''
-        raise CaptionFileError(
-            f'{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}{lines}.\n'
-            f'{SCHEMAS}'
-        ) from error
+        raise CaptionFileError(_not_json(path, error)) from error
     except UnicodeDecodeError as error:
         raise CaptionFileError(
             f'{path}: not UTF-8 text at byte {error.start}; save the file as UTF-8.'
@@ -254,6 +251,17 @@ def _read_json(path: str) -> Any:
         raise CaptionFileError(
             f'{path}: an integer has too many digits to be read.\n{SCHEMAS}'
         ) from error
+
+
+def _not_json(path: str, error: json.JSONDecodeError) -> str:
+    kind = describe_text(error.doc[:512].encode(), os.path.getsize(path))
+    if kind is not None and kind.what.startswith(('is a Git LFS pointer', 'is a web page')):
+        return f'{path} {kind.what}. {kind.remedy}.'
+    lines = ' (one object for all images, not one a line)' if error.msg == 'Extra data' else ''
+    return (
+        f'{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}{lines}.\n'
+        f'{SCHEMAS}'
+    )
 
 
 def _not_found(path: str) -> str:

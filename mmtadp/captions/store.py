@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from mmengine.logging import print_log
 
+from mmtadp.utils.arguments import check_choice
 from mmtadp.utils.errors import RunError
 
 from .formats import CaptionFileError, and_more, read_caption_file
@@ -118,8 +119,7 @@ class CaptionStore:
                 or a caption is blank.
             ValueError: If an argument has a value that does not exist.
         """
-        if key not in KEY_POLICIES:
-            raise RunError(f'key={key!r}: expected one of {", ".join(map(repr, KEY_POLICIES))}')
+        check_choice('key', key, KEY_POLICIES)
         names = [ann_file] if isinstance(ann_file, str | os.PathLike) else ann_file
         if (
             not isinstance(names, Sequence)

@@ -87,9 +87,10 @@ class ResultFiles:
         Raises:
             RunError: If two keys fit the same image, so that the file could not be read, or a
                 text cannot be written as UTF-8.
+            OSError: If the disk is full, or the folder cannot be written to.
         """
         # Read before it replaces another file: the loader must accept the new one.
-        trial = self.captions.with_suffix(f'.{os.getpid()}.unchecked.json')
+        trial = self.captions.with_suffix('.unchecked.json')
         try:
             write_captions(trial, entries)
             CaptionStore([str(trial)])
@@ -100,6 +101,9 @@ class ResultFiles:
             raise RunError(
                 f'{self.captions} cannot be written: {error.object!r:.200} is not Unicode text.'
             ) from error
+        except OSError as error:
+            error.filename, error.filename2 = str(self.captions), None
+            raise
         finally:
             trial.unlink(missing_ok=True)
         write_json(self.provenance, {**provenance, 'sha256': _sha256(self.captions)})

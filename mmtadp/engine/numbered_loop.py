@@ -41,7 +41,8 @@ def number_batches(loop: TrainLoop, config: dict, seed: int) -> None:
     by_epoch = isinstance(loop, EpochBasedTrainLoop)
     if by_epoch:
         skip -= loop.epoch * len(loader)
-        if not 0 <= skip < len(loader):
+        # All batches, if the checkpoint was written before the end of the epoch was dealt with.
+        if not 0 <= skip <= len(loader):
             skip = 0  # The checkpoint is of a dataset or batches of another size.
     batches = NumberedBatches(
         _build_batches(loader, config, seed),

@@ -7,6 +7,8 @@ from typing import Any
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
+from mmtadp.utils.plain_checkpoint import plain_value
+
 from .checks import find_backbones
 
 # Entry of a checkpoint's meta: a list with the description of each backbone.
@@ -50,7 +52,7 @@ def describe_model(model: nn.Module) -> list[dict]:
     """
     model = unwrap(model)
     return [
-        dict(backbone.describe(), normalisation=_normalisation(model, name))
+        plain_value(dict(backbone.describe(), normalisation=_normalisation(model, name)), name)
         for name, backbone in find_backbones(model).items()
     ]
 
@@ -86,8 +88,16 @@ def compare_model(model: nn.Module, trained_with: Any) -> Comparison:
 
 
 def _is_description(entry: Any) -> bool:
-    return isinstance(entry, list) and all(
-        isinstance(part, Mapping) and isinstance(part.get('prompt'), Mapping) for part in entry
+    if not isinstance(entry, list) or not all(isinstance(part, Mapping) for part in entry):
+        return False
+    prompts = [part.get('prompt') for part in entry]
+    return all(
+        isinstance(prompt, Mapping)
+        and all(
+            isinstance(token, Mapping) and token.keys() >= {'name', 'vectors', 'digest'}
+            for token in prompt.get('learned_tokens') or ()
+        )
+        for prompt in prompts
     )
 
 

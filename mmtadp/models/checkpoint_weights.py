@@ -20,6 +20,8 @@ _PARALLEL = 'module.'
 # Upstream ignores the number of batches that a batch norm has seen.
 _NOT_NEEDED = 'num_batches_tracked'
 _MAX_NAMES = 12
+# Embeddings that another machine has computed differ by less, relative to their largest value.
+_ROUNDING = 1e-3
 
 
 def fit_checkpoint(
@@ -52,18 +54,25 @@ def fit_checkpoint(
     # A buffer may be infinite from the start, such as a mask of attention.
     infinite = {name for name, value in model.named_buffers() if not torch.isfinite(value).all()}
     averaged = checkpoint.get('ema_state_dict')
-    for weights in (checkpoint['state_dict'], averaged):
+    # EMAHook's average of the weights keeps the prefix of its wrapper.
+    for weights, prefix in ((checkpoint['state_dict'], ''), (averaged, _PARALLEL)):
         if weights is None:
             continue
-        # EMAHook keeps its prefix.
-        prefix = _PARALLEL if weights is averaged else ''
-        if not check:
-            for name, backbone in find_backbones(model).items():
+        for name, backbone in find_backbones(model).items():
+            if not check:
                 differ = name in comparison.frozen_differ
                 _fit_prompt(weights, f'{prefix}{name}.', backbone, differ, source)
-        checked = {k: v for k, v in weights.items() if k.removeprefix(prefix) not in infinite}
-        check_finite(source, checked, 'Take an earlier checkpoint of the run')
-    _check_parts(checkpoint['state_dict'], model, source, whole, check)
+            if weights is not averaged:
+                _compare_frozen(weights, f'{name}.prompt.', backbone, source)
+        bare = {
+            key.removeprefix(prefix): value
+            for key, value in weights.items()
+            if key.startswith(prefix) and isinstance(value, Tensor)
+        }
+        finite = {key: value for key, value in bare.items() if key not in infinite}
+        check_finite(source, finite, 'Take an earlier checkpoint of the run')
+        if whole or weights is not averaged:
+            _check_parts(bare, model, source, whole, check)
 
 
 def check_resumable(checkpoint: dict, source: str) -> None:
@@ -99,15 +108,12 @@ def _normalise(checkpoint: Any, source: str) -> None:
         checkpoint.clear()
         checkpoint['state_dict'] = weights
     weights, meta = checkpoint['state_dict'], checkpoint.setdefault('meta', {})
-    is_dict = isinstance(weights, Mapping)
-    if not is_dict or not all(isinstance(value, Tensor) for value in weights.values()):
-        found = ', '.join(map(repr, weights)) if is_dict else repr(weights)
+    odd = _not_weights(weights)
+    if odd is not None:
         raise RunError(
             f"{source} has no weights: expected an entry 'state_dict' with tensors by name, found "
-            f'{found:.200}.'
+            f'{odd}.'
         )
-    if not weights:
-        raise RunError(f'{source} has no weights: its state_dict is empty.')
     if not isinstance(meta, dict):
         raise RunError(
             f'{source} is damaged: its meta is {meta!r:.60}, not a dict. Take another checkpoint '
@@ -118,6 +124,24 @@ def _normalise(checkpoint: Any, source: str) -> None:
         bare = {key.removeprefix(_PARALLEL): value for key, value in weights.items()}
         weights.clear()
         weights.update(bare)
+
+
+def _not_weights(weights: Any) -> str | None:
+    """Return what is in the place of weights by name; None if there are weights."""
+    if not isinstance(weights, Mapping):
+        return f'{weights!r:.60}'
+    if not weights:
+        return 'an empty one'
+    # What a module's get_extra_state returns may be anything.
+    odd = [
+        key
+        for key, value in weights.items()
+        if not isinstance(key, str)
+        or not (isinstance(value, Tensor) or key.endswith('_extra_state'))
+    ]
+    more = ', …' if len(odd) > 3 else ''
+    found = ', '.join(f'{key!r}: {type(weights[key]).__name__}' for key in odd[:3])
+    return f'{found}{more}' if odd else None
 
 
 def _tell(comparison: Comparison, source: str, check: bool) -> None:
@@ -171,20 +195,46 @@ def _fit_prompt(
             print_log(f'{source}: {what}: {parts}', logger='current', level=logging.WARNING)
 
 
+def _compare_frozen(
+    weights: Mapping[str, Tensor], prefix: str, backbone: nn.Module, source: str
+) -> None:
+    """Tell if the checkpoint's text encoder or embeddings are others than the config's own."""
+    trained = {name for name, p in backbone.prompt.named_parameters() if p.requires_grad}
+    other = []
+    for name, own in backbone.prompt.state_dict().items():
+        value = weights.get(prefix + name)
+        # Without weights, the model has its own embeddings only if it has read a file of them.
+        unknown = backbone.without_weights and (name != 'embeddings' or not own.any())
+        if name in trained or unknown or not isinstance(value, Tensor) or value.shape != own.shape:
+            continue
+        own = own.to(value)
+        if (own - value).abs().max() > _ROUNDING * own.abs().max():
+            other.append(prefix + name)
+    if other:
+        print_log(
+            f'{source}: its {_parts(other, prefix.count(".") + 1)} differ from those that '
+            '`pretrained` or `embeddings` of this config give; those of the checkpoint are used.',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
 def _parts(keys: Iterable[str], depth: int) -> str:
     """Return the parts of a model that hold tensors, and how many each."""
     counts: dict[str, int] = {}
     for key in keys:
         part = '.'.join(key.split('.')[:depth])
         counts[part] = counts.get(part, 0) + 1
-    return ', '.join(f'{part} ({count} tensors)' for part, count in counts.items())
+    return ', '.join(
+        f'{part} ({count} tensor{"s" * (count > 1)})' for part, count in counts.items()
+    )
 
 
 def _check_parts(
     weights: Mapping[str, Tensor], model: nn.Module, source: str, whole: bool, check: bool
 ) -> None:
     """Refuse, or log, tensors that are missing, misshapen or unexpected."""
-    own = model.state_dict()
+    own = {key: value for key, value in model.state_dict().items() if isinstance(value, Tensor)}
     missing = [key for key in own if key not in weights and _NOT_NEEDED not in key]
     misshapen = [k for k, v in own.items() if k in weights and weights[k].shape != v.shape]
     unexpected = [key for key in weights if key not in own]
@@ -229,8 +279,8 @@ def _problems(
     ]
     sentences = [
         (f'it lacks {len(missing)} of {len(own)} tensors', missing),
-        (f'{len(misshapen)} tensors have another shape', shapes),
-        (f'the model has no place for {len(unexpected)} tensors', unexpected),
+        (f'{len(misshapen)} of its tensors have another shape', shapes),
+        (f'the model has no place for {len(unexpected)} of its tensors', unexpected),
     ]
     return '; '.join(f'{text} ({_some(found, names)})' for text, found in sentences if found)
 

@@ -119,10 +119,9 @@ class DreamBooth(Concept):
             # A folder of the user's own images, if there are enough of them.
             found = sum(path.suffix in ('.png', '.jpg', '.jpeg') for path in folder.iterdir())
             missing = [] if found >= len(paths) else missing
-        with FolderLock(folder) if missing and accelerator.is_main_process else nullcontext():
-            for index in tqdm(
-                missing, desc='class images', disable=not accelerator.is_main_process
-            ):
+        main = accelerator.is_main_process
+        with FolderLock(folder) if missing and main else nullcontext():
+            for index in tqdm(missing, desc='class images', disable=not main):
                 (image,) = self.sample([settings.class_prompt], [settings.seed + index])
                 write_file(paths[index], image.save)
         accelerator.wait_for_everyone()

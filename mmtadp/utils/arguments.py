@@ -33,6 +33,12 @@ def check_bool(name: str, value: Any) -> bool:
     raise ArgumentError(f'{name} must be True or False, got {_describe(value)}')
 
 
+def check_bools(**values: Any) -> None:
+    """Check several arguments with :func:`check_bool`, by name."""
+    for name, value in values.items():
+        check_bool(name, value)
+
+
 def check_int(
     name: str, value: Any, minimum: int | None = None, maximum: int | None = None
 ) -> int:

@@ -21,8 +21,8 @@ _FORCE_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 # The switches are the process's.
 _lock = threading.RLock()
 _ADVICE = (
-    'A checkpoint of a run holds tensors, numbers and text; from another file that you trust, save '
-    "its 'state_dict' alone"
+    'A checkpoint of a run holds tensors, numbers and text; from another file that you trust, '
+    "save its 'state_dict' alone"
 )
 
 

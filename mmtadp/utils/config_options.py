@@ -3,10 +3,10 @@
 import difflib
 import inspect
 import logging
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mmengine import registry as registries
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import Registry
@@ -33,7 +33,6 @@ _TOP = {
     'tta_model',
     'tta_pipeline',
 } - {'self', 'cfg'}
-_REGISTRIES = [value for value in vars(registries).values() if isinstance(value, Registry)]
 # Taken out of a dict before its class sees it.
 _COMMON = {'type', '_scope_', '_delete_', 'convert_to_iter_based', 'constructor', 'paramwise_cfg'}
 # `--amp` replaces the wrapper later.
@@ -151,11 +150,19 @@ def _find(kind: Any, scopes: Iterable[str | None]) -> list[Any]:
     if not isinstance(kind, str):
         return [kind] if callable(kind) else []
     for name in [*(f'{scope}.{kind}' for scope in scopes if scope), kind]:
-        found = [_get(registry, name) for registry in _REGISTRIES]
+        found = [_get(registry, name) for registry in _registries()]
         found = [one for one in found if one is not None]
         if found:
             return found
     return []
+
+
+def _registries() -> list[Registry]:
+    """Return mmengine's registries, and those of imported packages that have no parent."""
+    modules = [module for name, module in list(sys.modules.items()) if name.endswith('.registry')]
+    values = [value for module in modules for value in vars(module).values()]
+    own = [value for value in values if isinstance(value, Registry) and value.parent is None]
+    return list({id(value): value for value in own}.values())
 
 
 def _get(registry: Registry, name: str) -> Any:

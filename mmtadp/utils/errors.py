@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _REASONS = {
@@ -80,7 +81,8 @@ def exit_code(run: Callable[[], int | None], continues: str = '') -> int:
         detail = f' ({str(error).splitlines()[0]})' if str(error) else ''
         message = f'error: out of memory{detail}. Use smaller batches or images. {continues}'
         code = 2
-    sys.stdout.flush()
+    with suppress(OSError):  # of a pipe that nobody reads any more
+        sys.stdout.flush()
     print(message.rstrip(), file=sys.stderr)
     return code
 
@@ -119,5 +121,8 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     if torch is None or not isinstance(error, RuntimeError):
         return False
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
     # torch has no class of its own for the memory of a CPU.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    texts = ("can't allocate memory", 'Storage size calculation overflowed')
+    return any(text in str(error) for text in texts)

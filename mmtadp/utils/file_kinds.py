@@ -100,17 +100,17 @@ def _format(file: BinaryIO, size: int, suffix: str) -> str | Problem:
         return Problem('is a tar archive', _UNPACK)
     if head.startswith(b'RIFF') and head[8:12] == b'WEBP':
         return Problem('is a WebP image', _WEIGHTS)
-    for start, what, remedy in _SIGNATURES:
-        if head.startswith(start):
-            return Problem(f'is {what}, not weights', remedy)
     problem = describe_text(head, size)
     if problem is not None:
         return problem
+    for start, what, remedy in _SIGNATURES:
+        if head.startswith(start):
+            return Problem(f'is {what}, not weights', remedy)
     if suffix == '.safetensors' and size < _HEAD:
         return Problem(f'is truncated: it ends after {size} bytes')
     return Problem(
-        f'is neither a .safetensors file nor one of torch.save: it begins with {head[:8]!r}. '
-        'Is it complete?'
+        f'is neither a .safetensors file nor one of torch.save: it begins with {head[:8]!r}',
+        f'Is it complete? {AGAIN}',
     )
 
 
@@ -147,13 +147,13 @@ def describe_text(head: bytes, size: int) -> Problem | None:
 
 
 def _decode(head: bytes) -> str | None:
-    if head.startswith((b'\xff\xfe', b'\xfe\xff')):
-        return head[: len(head) // 2 * 2].decode('utf-16', errors='replace')
+    wide = head.startswith((b'\xff\xfe', b'\xfe\xff'))
     for cut in range(4):  # the last character may be cut
         try:
-            text = head[: len(head) - cut].decode('utf-8-sig')
+            text = head[: len(head) - cut].decode('utf-16' if wide else 'utf-8-sig')
         except UnicodeDecodeError:
             continue
+        text = text.lstrip('\ufeff')
         return text if all(c.isprintable() or c.isspace() for c in text) else None
     return None
 

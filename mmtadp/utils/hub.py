@@ -6,6 +6,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 
+from .errors import RunError
 from .model_folders import choose_weights
 
 # Seconds until a hub that does not answer counts as out of reach.
@@ -28,7 +29,7 @@ def hub_folder(
         hub_id (str): The hub id.
         source (str): The argument that names it, for messages.
         choose (Callable): Names of the repository's files to those that are needed.
-        marker (str): A file that is always among them; a cached snapshot without it is not used.
+        marker (str): A file that is always among them.
         option (str): How to name a folder instead, with DIR for its path, for the message.
         revision (str, optional): Branch, tag or commit.
 
@@ -36,16 +37,25 @@ def hub_folder(
         tuple[Path, str | None]: The folder and its commit.
 
     Raises:
+        RunError: If the repository does not hold ``marker``.
         ConnectionError: If the files can neither be fetched nor are in the cache.
     """
     try:
         # One attempt. The libraries' own loaders repeat theirs for half a minute.
         info = HfApi().model_info(hub_id, revision=revision, timeout=TIMEOUT)
-        wanted = choose([sibling.rfilename for sibling in info.siblings])
+        names = [sibling.rfilename for sibling in info.siblings]
+        if marker not in names:
+            raise RunError(
+                f'{source}: the repository on the hub has no {marker}, and holds '
+                f'{sorted(names)[:8] or "nothing"}.'
+            )
+        # Not by the commit: the cache would not know it as the revision's.
         folder = snapshot_download(
-            hub_id, revision=info.sha, allow_patterns=wanted, etag_timeout=TIMEOUT
+            hub_id, revision=revision, allow_patterns=choose(names), etag_timeout=TIMEOUT
         )
         return Path(folder), info.sha
+    except RunError:
+        raise
     except Exception as error:  # of the hub's HTTP client, which is not always the same package
         cached = _cached(hub_id, marker, revision)
         if cached is not None:

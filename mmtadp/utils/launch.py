@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmtadp.utils.class_names import dataset_names_of
 from mmtadp.utils.config_files import read_config
 from mmtadp.utils.dependencies import check_package
 from mmtadp.utils.errors import RunError, describe_os_error
@@ -65,6 +66,8 @@ def use_amp(cfg: Config) -> None:
         RunError: If AMP does not support the config's optimizer wrapper.
     """
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    # Pure-Python configs have classes.
+    wrapper = getattr(wrapper, '__name__', wrapper)
     if wrapper == 'AmpOptimWrapper':
         print_log('The config already uses AMP.', logger='current', level=logging.WARNING)
         return
@@ -185,7 +188,8 @@ def build_runner(cfg: Config, skip_pretrained: bool) -> Runner:
     check_settings(cfg)
     prepare_launcher(cfg)
     skip_pretrained = skip_pretrained and not takes_other_prompts(cfg)
-    with no_pretrained_weights() if skip_pretrained else nullcontext():
+    without = no_pretrained_weights() if skip_pretrained else nullcontext()
+    with without, dataset_names_of(cfg):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else QuietRunner.from_cfg(cfg)
     # mmengine calls hooks only when a run begins, after data was read.
     for hook in getattr(runner, 'hooks', ()):

@@ -22,6 +22,7 @@ from mmtadp.utils.errors import RunError
 from .tensor_files import read_tensors
 
 if TYPE_CHECKING:
+    from tokenizers import AddedToken
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 SUFFIXES = ('.safetensors', '.bin', '.pt')
@@ -219,7 +220,7 @@ def add_learned_tokens(
         _check(token, text_model.config, tokenizer)
     names = [name for token in tokens for name in _names(token)]
     tokenizer = copy.deepcopy(tokenizer)
-    tokenizer.add_tokens(names)
+    tokenizer.add_tokens([_added(name) for name in names])
     ids = tokenizer.convert_tokens_to_ids(names)
     for name, number in zip(names, ids):
         if _ids(tokenizer, name) != [number]:
@@ -236,6 +237,14 @@ def add_learned_tokens(
 
 def _names(token: LearnedToken) -> list[str]:
     return [token.name] + [f'{token.name}_{i}' for i in range(1, len(token.vectors))]
+
+
+def _added(name: str) -> AddedToken:
+    from tokenizers import AddedToken
+
+    # Without brackets or the like around it, a name is found as a whole word only: 'zur' is not
+    # part of 'azure'.
+    return AddedToken(name, single_word=name[0].isalnum() or name[-1].isalnum())
 
 
 def _ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:

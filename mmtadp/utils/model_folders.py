@@ -199,7 +199,7 @@ def read_config(folder: Path, source: str, part: str, classes: Sequence[str] = (
     named = [named] if isinstance(named, str) else named
     if classes and named and not set(named) & set(classes):
         raise TensorFileError(
-            f'{source}: the {part} is a {named[0]} (by {path}), not a {" or a ".join(classes)}: '
+            f'{source}: the {part} is a {named[0]} (by {path}), not a {classes[0]}: '
             'it belongs to another kind of model than Stable Diffusion 1.x or 2.x.'
         )
     return config
@@ -259,8 +259,21 @@ def _why_not(folder: Path, weights: WeightFiles, source: str, part: str, error: 
         except TensorFileError as problem:
             reason = explain_unreadable(folder / name, problem.__cause__, _ADVICE)
             return f'{source}: {part}: {folder / name} {reason}'
-    line = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip('.')
-    return f'{source}: the {part} in {folder} cannot be loaded ({type(error).__name__}: {line}).'
+    reason = describe_library_error(error)
+    return f'{source}: the {part} in {folder} cannot be loaded: {reason}.'
+
+
+def describe_library_error(error: Exception) -> str:
+    """Return the first line of an error of diffusers or transformers, without a full stop.
+
+    Their advice to run the code of a folder is not passed on.
+    """
+    if 'trust_remote_code' in str(error):
+        return (
+            'it needs Python code of its own, which mmtadp never runs. Take a model whose class '
+            'the library has'
+        )
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip('.')
 
 
 def _check_keys(model: nn.Module, info: dict, source: str, part: str, strict: bool) -> None:

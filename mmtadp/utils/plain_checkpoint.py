@@ -31,7 +31,7 @@ def make_plain(checkpoint: dict) -> None:
         checkpoint (dict): See mmengine's ``Runner.save_checkpoint``. It is changed.
     """
     for key in checkpoint.keys() - set(_WEIGHTS):
-        checkpoint[key] = _plain(checkpoint[key], key)
+        checkpoint[key] = plain_value(checkpoint[key], key)
 
 
 def restore_histories(checkpoint: dict) -> None:
@@ -48,7 +48,13 @@ def restore_histories(checkpoint: dict) -> None:
             scalars[name] = HistoryBuffer(values.cpu().numpy(), counts.cpu().numpy(), length)
 
 
-def _plain(value: Any, name: str) -> Any:
+def plain_value(value: Any, name: str) -> Any:
+    """Return a value as tensors, numbers, text, lists, tuples and dicts.
+
+    Args:
+        value (Any): Any object.
+        name (str): Its name, for the warning about an object of another class.
+    """
     if type(value) in _PLAIN or isinstance(value, Tensor):
         return value
     if isinstance(value, HistoryBuffer):
@@ -57,15 +63,15 @@ def _plain(value: Any, name: str) -> Any:
     if isinstance(value, np.generic):
         # Of some types, such as long doubles, Python has none.
         item = value.item()
-        return float(item) if isinstance(item, np.floating) else _plain(item, name)
+        return float(item) if isinstance(item, np.floating) else plain_value(item, name)
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist(), name)
+        return plain_value(value.tolist(), name)
     if isinstance(value, Mapping):
-        return {_plain(k, name): _plain(v, f'{name}.{k}') for k, v in value.items()}
+        return {plain_value(k, name): plain_value(v, f'{name}.{k}') for k, v in value.items()}
     if isinstance(value, tuple):
-        return tuple(_plain(item, f'{name}.{i}') for i, item in enumerate(value))
+        return tuple(plain_value(item, f'{name}.{i}') for i, item in enumerate(value))
     if isinstance(value, (list, set, frozenset, range)):
-        return [_plain(item, f'{name}.{i}') for i, item in enumerate(value)]
+        return [plain_value(item, f'{name}.{i}') for i, item in enumerate(value)]
     # Subclasses, such as members of an enumeration.
     for base in (int, float, str):
         if isinstance(value, base):

@@ -34,9 +34,18 @@ def readable_errors() -> Iterator[None]:
             raise
         raise RunError(message) from error
     except (KeyError, TypeError) as error:
-        if traceback.extract_tb(error.__traceback__)[-1].name != 'build_from_cfg':
+        if not _is_of_config(error):
             raise
         raise RunError(f'the config cannot be built: {error.args[0]}') from error
+
+
+def _is_of_config(error: Exception) -> bool:
+    """Return whether a type or an argument in a config is wrong, not the code of a module."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if last.name == 'build_from_cfg':
+        return True
+    passed_on = last.name == '__init__' and 'super().__init__(' in (last.line or '')
+    return passed_on and 'keyword argument' in str(error)
 
 
 def _of_worker(message: str) -> str | None:
@@ -83,7 +92,7 @@ def check_settings(cfg: Config) -> None:
     for key, smallest in _INTEGERS.items():
         value, *names = cfg, *key.split('.')
         for name in names:
-            value = value.get(name) if isinstance(value, dict) else None
+            value = value.get(name) if isinstance(value, (Config, dict)) else None
         if value is not None and (
             isinstance(value, bool) or not isinstance(value, int) or value < smallest
         ):
@@ -102,7 +111,7 @@ def check_datasets(runner: Runner, *loops: str) -> None:
         RunError: If a dataset is empty, or has fewer images than a batch and ``drop_last`` is set.
     """
     for name in loops:
-        loader = getattr(getattr(runner, name), 'dataloader', None)
+        loader = getattr(getattr(runner, name, None), 'dataloader', None)
         if loader is None:
             continue
         part = name.replace('loop', 'dataloader')

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mmtadp.apis import attention_of_words, init_model
 from mmtadp.apis.attention import word_tokens
+from mmtadp.models import TADPUNetBackbone
 from tests.utils.tiny_runs import tiny_config
 
 CAPTION = 'a big red star next to another star, and a drumstick'
@@ -72,3 +74,48 @@ def test_prompts_without_captions_are_an_error(model, image, monkeypatch):
     monkeypatch.setattr(model.backbone.prompt, 'meta_keys', ())
     with pytest.raises(ValueError, match='CaptionPrompt does not read captions'):
         attention_of_words(model, image, CAPTION, ['star'])
+
+
+class TestWords:
+    @pytest.fixture(scope='class')
+    def backbone(self, tiny_pipeline, tmp_path_factory):
+        file = tmp_path_factory.mktemp('tokens') / 'night.safetensors'
+        save_file({'<night>': torch.randn(3, 32)}, file)
+        prompt = dict(type='CaptionPrompt', learned_embeds=str(file))
+        return TADPUNetBackbone(str(tiny_pipeline), prompt)
+
+    def test_behind_a_token_of_three_vectors(self, backbone):
+        caption = 'a <night> photo of a dog'
+        ids = backbone.prompt.text_encoder.token_ids([caption])[0]
+        dog = backbone.prompt.text_encoder.tokenizer('dog').input_ids[1]
+        assert word_tokens(backbone, caption, 'dog') == [ids.index(dog)] == [8]
+        assert word_tokens(backbone, caption, '<night>') == [2, 3, 4]
+        assert word_tokens(backbone, caption, 'photo') == [5]
+
+    @pytest.mark.parametrize(
+        'caption, word, pieces',
+        [
+            ('a book on c++ here', 'c++', ['c', '++']),
+            ('made in the U.S. today', 'U.S.', ['u', '.', 's', '.']),
+            ('two  red\ncars', 'red cars', ['red', 'cars']),
+            ('a caf\u00e9', 'cafe\u0301', ['caf\u00e9']),
+            ('rock-and-roll', 'roll', ['roll']),
+        ],
+    )
+    def test_words_with_other_characters(self, backbone, caption, word, pieces):
+        encoder = backbone.prompt.text_encoder
+        positions = word_tokens(backbone, caption, word)
+        ids = [encoder.token_ids([caption])[0][position] for position in positions]
+        text = encoder.tokenizer.decode(ids).replace('</w>', '').replace(' ', '')
+        assert text == ''.join(pieces)
+
+    def test_the_last_token_of_a_truncated_caption_is_no_word(self, backbone):
+        caption = ' '.join(['cat'] * 75 + ['dog', 'dog'])
+        assert word_tokens(backbone, caption.replace(' dog dog', ' dog'), 'cat')[-1] == 75
+        with pytest.raises(ValueError, match="'dog' is beyond"):
+            word_tokens(backbone, caption, 'dog')
+
+
+def test_one_word(model, image):
+    maps = attention_of_words(model, image, CAPTION, 'star')
+    assert list(maps) == ['star'] and maps['star'].shape == (80, 112)

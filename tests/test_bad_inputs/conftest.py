@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from tests.utils.tiny_model import TEXT_ENCODER, save_pipeline, tiny_diffusion_model
 
 
 class Outcome(NamedTuple):
@@ -102,3 +105,19 @@ def small_file(tmp_path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope='session')
+def small_model(tinysd):
+    """Return the seeded model with a vocabulary that is read quickly; do not change it."""
+    model = tiny_diffusion_model()
+    model.tokenizer = CLIPTokenizer.from_pretrained(tinysd / 'tokenizer')
+    words = dict(vocab_size=len(model.tokenizer), eos_token_id=model.tokenizer.eos_token_id)
+    model.text_model = CLIPTextModel(CLIPTextConfig(**{**TEXT_ENCODER, **words}))
+    return model
+
+
+@pytest.fixture(scope='session')
+def small_pipeline(small_model, tmp_path_factory):
+    """Return the model's folder; read it, do not change it."""
+    return save_pipeline(small_model, tmp_path_factory.mktemp('small') / 'pipe')

@@ -90,7 +90,8 @@ CHECKPOINTS = {
     'code': (dict(state_dict={}, hook=Payload()), ['mkdir', 'never executes']),
     'a list': ([1, 2], ['holds a list, not a checkpoint']),
     'a tensor': (torch.zeros(2), ['holds a Tensor, not a checkpoint']),
-    'nothing': ({}, ['its state_dict is empty']),
+    'nothing': ({}, ['no weights', 'an empty one']),
+    'damaged tokens': (describe('prompt.learned_tokens', [3]), ["meta['mmtadp'] is"]),
     'weights under another name': (
         dict(model=dict(a=torch.zeros(1))),
         ["'state_dict'", "'model'"],
@@ -165,12 +166,11 @@ def test_a_pretrained_model_that_is_gone(config, write, call, tmp_path):
 
 
 class TestCodeInACheckpoint:
-    """Nothing runs it: no tool, and not the stock runner, whatever torch's switches say."""
+    """Nothing runs it, neither a tool nor the stock runner, with torch's unsafe switch set."""
 
-    @pytest.fixture(params=[None, 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'])
-    def malicious(self, request, write, tmp_path, monkeypatch):
-        if request.param:
-            monkeypatch.setenv(request.param, '1')
+    @pytest.fixture
+    def malicious(self, write, tmp_path, monkeypatch):
+        monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
         monkeypatch.chdir(tmp_path)
         path = write(lambda c: c.update(hook=Payload()))
         yield path

@@ -56,6 +56,12 @@ CASES = {
     'brackets': ('describe', ['--cfg-options', 'model.neck.in_channels=[1,(2'], 2, ['[1,(2']),
     # Arguments of tools.
     'size': ('describe', ['--forward', '0', '64'], 2, ['--forward', '1 or more', "'0'"]),
+    'memory': (
+        'describe',
+        ['--forward', '2000000', '2000000'],
+        2,
+        ['out of memory', 'smaller batches or images'],
+    ),
     'device': ('describe', ['--device', 'banana'], 2, ['--device', 'cpu, cuda', "'banana'"]),
     'gpu': ('describe', ['--device', 'cuda:99'], 2, ['--device', 'cuda:99']),
     'option': ('describe', ['--devise', 'cpu'], 2, ['--devise', 'Did you mean --device?']),
@@ -159,6 +165,19 @@ CASES = {
     'domain': (f'{SHAPES}/prepare.py', ['o', '--domains', 'nihgt'], 2, ["'nihgt'", 'mean night?']),
     'scenes': (f'{SHAPES}/prepare.py', ['o', '--training', '0'], 2, ['--training', "'0'"]),
     'workers': (f'{SHAPES}/prepare.py', ['o', '--workers', '-1'], 2, ['--workers', "'-1'"]),
+    'many scenes': (
+        f'{SHAPES}/prepare.py',
+        ['o', '--training', '1000001'],
+        2,
+        ['1000001 training', 'at most 1000000'],
+    ),
+    'overflow': ('describe', ['--forward', '1000000000', '1000000000'], 2, ['out of memory']),
+    'number': (
+        'describe',
+        ['--forward', '64', str(10**19)],
+        2,
+        ['--forward', 'at most 2147483647'],
+    ),
     'pixels': (f'{SHAPES}/prepare.py', ['o', '--size', '8'], 2, ['size is 8']),
     'root is a file': (f'{SHAPES}/prepare.py', ['notes.txt'], 2, ['notes.txt is a file']),
     'manifest': (

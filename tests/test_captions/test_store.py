@@ -170,7 +170,7 @@ def test_blank_captions(write):
 
 def test_arguments(write):
     path = write({'a': 'x'})
-    with pytest.raises(ValueError, match="key='name': expected one of 'auto', 'stem'"):
+    with pytest.raises(ValueError, match="key must be one of 'auto', 'stem'"):
         CaptionStore.load(path, key='name')
     for bad in (None, [], 3, [path, 3]):
         with pytest.raises(ValueError, match=r'ann_file=.*expected the path'):

@@ -62,7 +62,7 @@ def test_settings_that_do_not(build, model, option, value):
     assert compare_model(other, describe_model(model)).differences == []
 
 
-def test_a_pretrained_model_elsewhere_is_no_difference(model):
+def test_a_pretrained_model_elsewhere_is_not_a_difference(model):
     description = copy.deepcopy(describe_model(model))
     description[0]['origin'] = dict(pretrained='elsewhere', unet='dreambooth/unet')
     assert compare_model(model, description).differences == []

@@ -1,6 +1,7 @@
 """Checkpoints against models: the whole model, finite weights, and prompts that change."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ REFUSED = {
     ),
     'a neck with more layers': (
         lambda c: c['state_dict'].update({'neck.lateral_convs.0.bn.weight': torch.zeros(8)}),
-        ['no place for 1 tensors', 'neck.lateral_convs.0.bn.weight'],
+        ['no place for 1 of its tensors', 'neck.lateral_convs.0.bn.weight'],
     ),
     'NaN in the head': (nan_at(HEAD), [HEAD, 'NaN', '1 of', 'earlier checkpoint']),
     'infinity in the U-Net': (nan_at(UNET, float('inf')), [UNET, 'infinity']),
@@ -102,7 +103,15 @@ REFUSED = {
     ),
     'meta is a list': (lambda c: c.update(meta=[1]), ['its meta is [1], not a dict']),
     'meta is None': (lambda c: c.update(meta=None), ['its meta is None, not a dict']),
-    'no weights': (lambda c: c.update(state_dict={}), ['its state_dict is empty']),
+    'no weights': (lambda c: c.update(state_dict={}), ['no weights', 'an empty one']),
+    'no head in the average': (
+        lambda c: c.update(
+            ema_state_dict={f'module.{k}': v for k, v in c['state_dict'].items() if k != HEAD}
+        ),
+        ['it lacks 1 of', HEAD],
+    ),
+    'numbers as names': (lambda c: c['state_dict'].update({3: torch.zeros(1)}), ['3: Tensor']),
+    'a number as weights': (lambda c: c['state_dict'].update({HEAD: 1}), [f"'{HEAD}': int"]),
     'weights of weights': (
         lambda c: c.update(state_dict=dict(model=c['state_dict'])),
         ["no weights: expected an entry 'state_dict'", "'model'"],
@@ -137,7 +146,7 @@ def test_what_a_part_more_is_is_logged(model, checkpoint, said):
     checkpoint['state_dict']['auxiliary_head.conv_seg.weight'] = torch.zeros(1)
     fit_checkpoint(model, checkpoint, SOURCE)
     (line,) = said
-    assert 'no place for 1 tensors (auxiliary_head.conv_seg.weight)' in line
+    assert 'no place for 1 of its tensors (auxiliary_head.conv_seg.weight)' in line
 
 
 def test_what_a_whole_one_says(model, checkpoint, said):
@@ -151,6 +160,17 @@ def test_numbers_of_batches_may_be_missing(model, checkpoint, said):
         del checkpoint['state_dict'][key]
     fit_checkpoint(model, checkpoint, SOURCE)
     assert counts and said == []
+
+
+def test_extra_states_may_be_anything(build):
+    model = build()
+    type(model.decode_head).get_extra_state = lambda self: dict(version=1)
+    try:
+        checkpoint = dict(state_dict=model.state_dict(), meta={})
+        assert checkpoint['state_dict']['decode_head._extra_state'] == dict(version=1)
+        fit_checkpoint(model, checkpoint, SOURCE)
+    finally:
+        del type(model.decode_head).get_extra_state
 
 
 def test_a_buffer_may_be_infinite(build):
@@ -230,7 +250,7 @@ CHANGES = {
     'another fixed prompt': (
         NULL,
         dict(type='ClassNamesPrompt', class_names=['cat', 'dog', 'car']),
-        ['kept', 'backbone.prompt.embeddings (1 tensors)'],
+        ['kept', 'backbone.prompt.embeddings (1 tensor)'],
     ),
     'adapter stays': (
         dict(CAPTION, **TA),
@@ -322,5 +342,36 @@ def test_weights_of_an_average_change_too(build, said):
     keys = {f'module.{key}' for key in model.state_dict()} | {'steps'}
     assert checkpoint['ema_state_dict'].keys() == keys
     checkpoint['ema_state_dict'][f'module.{UNET}'].view(-1)[0] = float('nan')
-    with pytest.raises(RunError, match=f'module.{UNET}'):
+    with pytest.raises(RunError, match=UNET):
         fit_checkpoint(model, checkpoint, SOURCE, check=False)
+
+
+@pytest.mark.parametrize('skip', [False, True])
+def test_other_embeddings_are_told(build, said, tmp_path, skip):
+    """Those of the checkpoint are used, as it was trained with them."""
+    prompt = dict(type='AverageEOSPrompt', class_names=['cat', 'dog'])
+    torch.save(torch.ones(2, WIDTH), tmp_path / 'one.pth')
+    torch.save(torch.ones(2, WIDTH) * 2, tmp_path / 'other.pth')
+    trained = build(dict(prompt, embeddings=str(tmp_path / 'one.pth')), 2)
+    for file, number in (('one.pth', 0), ('other.pth', 1), ('gone.pth', 0)):
+        if file == 'gone.pth' and not skip:
+            continue
+        with no_pretrained_weights() if skip else nullcontext():
+            model = build(dict(prompt, embeddings=str(tmp_path / file)), 2)
+        checkpoint = checkpoint_of(trained)
+        fit_checkpoint(model, checkpoint, SOURCE)
+        assert len(said) == number
+        model.load_state_dict(checkpoint['state_dict'])
+        assert torch.equal(model.backbone.prompt.embeddings, torch.ones(2, WIDTH))
+        if number:
+            assert 'its backbone.prompt.embeddings (1 tensor) differ from' in said.pop()
+
+
+def test_another_text_encoder_is_told(build, said):
+    trained, model = build(), build()
+    checkpoint = checkpoint_of(trained)
+    key = 'backbone.prompt.text_encoder.model.final_layer_norm.weight'
+    checkpoint['state_dict'][key] += 1
+    fit_checkpoint(model, checkpoint, SOURCE)
+    (line,) = said
+    assert 'its backbone.prompt.text_encoder (1 tensor) differ from' in line

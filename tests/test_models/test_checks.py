@@ -1,9 +1,15 @@
 """Necks and heads that take other channels than the backbone returns are refused at build time."""
 
+import copy
+
 import pytest
 import torch
+from mmdet.models.dense_heads import CenterNetHead
+from mmdet.models.necks import FPN, ChannelMapper, CTResNetNeck, DilatedEncoder, YOLOV3Neck
 from mmengine.config import Config
 from mmengine.registry import MODELS
+from mmseg.models.necks import MultiLevelNeck
+from torch import nn
 
 from mmtadp.apis import init_model
 from mmtadp.engine.hooks import install_prompt_hooks
@@ -135,6 +141,91 @@ class TestHeadsWithoutNeck:
         model['auxiliary_head'] = [fcn(141, 2), fcn(109, 2)]
         with pytest.raises(ValueError, match=r'in_channels=\[109\].* gives \[141\]'):
             check_channels(MODELS.build(model))
+
+
+class TestPartsOfOtherShapes:
+    """Integers, reversed lists, sums: whatever the first forward would accept."""
+
+    def model(self, pipeline, **parts) -> nn.Module:
+        model = nn.Module()
+        model.backbone = MODELS.build(
+            dict(
+                type='mmtadp.TADPUNetBackbone',
+                pretrained=str(pipeline),
+                prompt=dict(type='NullTextPrompt'),
+            )
+        )
+        for name, part in parts.items():
+            setattr(model, name, part)
+        return model
+
+    @pytest.mark.parametrize(
+        'neck',
+        [
+            lambda: DilatedEncoder(64, 32, 16, 1, [2]),
+            lambda: CTResNetNeck(64, (20, 24), (4, 4), use_dcn=False),
+            lambda: CTResNetNeck(64, (20, 24), (4, 4)),
+            lambda: YOLOV3Neck(4, OUT_CHANNELS[::-1], [64, 32, 16, 8]),
+            lambda: FPN(OUT_CHANNELS, 8, 4, start_level=1),
+            lambda: ChannelMapper(OUT_CHANNELS, 8),
+            lambda: MultiLevelNeck(OUT_CHANNELS, 8),
+            nn.Identity,
+        ],
+    )
+    def test_necks_that_fit(self, tiny_pipeline, neck):
+        model = self.model(tiny_pipeline, neck=neck())
+        before = copy.deepcopy(model.neck.state_dict())
+        check_channels(model)
+        after = model.neck.state_dict()
+        assert all(torch.equal(before[key], after[key]) for key in before)
+
+    @pytest.mark.parametrize(
+        'neck, message',
+        [
+            (
+                lambda: DilatedEncoder(512, 32, 16, 1, [2]),
+                r'DilatedEncoder has in_channels=\[512\].* \[32, 109, 141, 64\].*one of them',
+            ),
+            (lambda: CTResNetNeck(512, (32, 16), (4, 4), use_dcn=False), r'\[32, 109, 141, 64\]'),
+            (lambda: YOLOV3Neck(4, OUT_CHANNELS, [64, 32, 16, 8]), r'\[32, 109, 141, 64\]'),
+            (lambda: YOLOV3Neck(3, [64, 141, 109], [64, 32, 16]), r'\[64, 141, 109\]'),
+            (lambda: FPN([32, 109, 141], 8, 3), r'in_channels=\[32, 109, 141\]'),
+            (lambda: FPN(OUT_CHANNELS[::-1], 8, 4), r'Set in_channels=\[32, 109, 141, 64\]'),
+        ],
+    )
+    def test_necks_that_do_not(self, tiny_pipeline, neck, message):
+        with pytest.raises(ValueError, match=message):
+            check_channels(self.model(tiny_pipeline, neck=neck()))
+
+    def test_heads_of_detectors(self, tiny_pipeline):
+        def head(channels: int) -> nn.Module:
+            return CenterNetHead(channels, 8, 2)
+
+        check_channels(self.model(tiny_pipeline, neck=DilatedEncoder(64, 8, 8, 1, [2])))
+        with pytest.raises(ValueError, match=r'CenterNetHead.* \[32, 109, 141, 64\]'):
+            check_channels(self.model(tiny_pipeline, bbox_head=head(64)))
+
+    def test_parts_that_cannot_be_tried_are_left_alone(self, tiny_pipeline):
+        class Odd(nn.Module):
+            in_channels = 7
+
+            def forward(self, inputs, masks):
+                raise NotImplementedError
+
+        check_channels(self.model(tiny_pipeline, neck=Odd()))
+
+    def test_depth_head_without_maps(self, tiny_pipeline):
+        head = dict(VPD, in_channels=[320, 640, 1280, 1280])
+        model = without_neck(tiny_pipeline, head)
+        model['type'] = 'mmseg.DepthEstimator'
+        model['backbone'].update(use_attn=False, prompt=dict(type='NullTextPrompt'))
+        with pytest.raises(ValueError) as error:
+            check_channels(MODELS.build(model))
+        assert str(error.value) == (
+            'VPDDepthHead has in_channels=[320, 640, 1280, 1280], but the backbone gives [32, 32, '
+            '64, 64] at strides [8, 16, 32, 64] (features alone, use_attn=False). Set '
+            'in_channels=[32, 32, 64, 64].'
+        )
 
 
 def test_backbones_are_found_by_name(tiny_pipeline):

@@ -1,5 +1,8 @@
 import json
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,29 @@ def test_resume_goes_on_in_a_moved_work_dir(run_tool, config, tmp_path):
     assert sorted(losses(tmp_path / 'after')) == [1, 2, 3, 4]
 
 
+def test_resume_in_the_config(run_tool, config, tmp_path):
+    run_tool('train', config, '--cfg-options', 'train_cfg.max_iters=2')
+    run_tool('train', config, '--cfg-options', 'resume=True')
+    work_dir = tmp_path / 'work_dirs' / 'small'
+    assert torch.load(work_dir / 'iter_4.pth')['meta']['iter'] == 4
+    assert len(list(work_dir.glob('*/vis_data'))) == 2
+    assert sorted(losses(work_dir)) == [1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_two_processes_on_a_cpu(repository, config, tmp_path):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2']
+    command += ['--master_port', str(port), repository / 'tools' / 'train.py', config]
+    command += ['--launcher', 'pytorch', '--work-dir', tmp_path / 'two']
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(losses(tmp_path / 'two')) == [1, 2, 3, 4]
+    assert (tmp_path / 'two' / 'iter_4.pth').exists()
+
+
 def test_resume_without_checkpoint(run_tool, config, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run_tool('train', config, '--work-dir', tmp_path / 'new', '--resume')
@@ -100,7 +126,7 @@ def test_inherits_a_config_of_mmtadp(run_tool, config, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: seen.append(cfg) or Untrained())
     child = tmp_path / 'child.py'
-    child.write_text("_base_ = 'mmtadp::_base_/default_runtime.py'\nmine = 1\n")
+    child.write_text("_base_ = 'mmtadp::_base_/default_runtime.py'\nmine = 1\nmodel = {}\n")
     run_tool('train', child)
     assert seen[0].default_scope == 'mmseg'
     assert seen[0].mine == 1

@@ -25,6 +25,7 @@ def detector():
         'model.backbone.with_cp',  # an argument of the class that the config leaves out
         'model.backbone.init_cfg.checkpoint',
         'model.backbone.prompt.type',
+        'model.backbone.prompt.cache_size',  # of mmtadp's own registry
         'model.decode_head.sampler',  # of the class above
         'optim_wrapper.clip_grad.max_norm',
         'optim_wrapper.paramwise_cfg.custom_keys.decode_head.lr_mult',
@@ -68,6 +69,7 @@ def test_arguments_of_the_type_that_another_option_sets(segmentor):
         ('model.backbon.timestep', 'Did you mean model.backbone?'),
         ('model.backbone.timestp', 'Did you mean model.backbone.timestep?'),
         ('model.backbone.depth', 'Its keys: architecture, attn_grad,'),
+        ('model.backbone.prompt.cache_siz', 'Did you mean model.backbone.prompt.cache_size?'),
         ('model.decode_head.num_clases', 'Did you mean model.decode_head.num_classes?'),
         ('train_cfg.max_iter', 'Did you mean train_cfg.max_iters?'),
         ('train_dataloader.batch_sise', 'Did you mean train_dataloader.batch_size?'),

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from mmtadp.models import CaptionPrompt, TADPUNetBackbone, no_pretrained_weights
 from mmtadp.models.diffusion import TextEncoder, load_diffusion_model
-from mmtadp.utils.learned_tokens import add_learned_tokens, read_learned_tokens
+from mmtadp.utils.learned_tokens import LearnedToken, add_learned_tokens, read_learned_tokens
 from tests.utils.seeded_weights import seed_weights, seeded_image, seeded_values
 from tests.utils.tiny_model import TEXT_ENCODER, WIDTH, tiny_diffusion_model
 
@@ -289,3 +290,14 @@ class TestRefused:
     def test_no_file(self, model):
         with pytest.raises(FileNotFoundError, match='nowhere.bin'):
             CaptionPrompt(model, learned_embeds='nowhere.bin')
+
+
+def test_a_name_without_brackets_is_a_whole_word():
+    model = tiny_diffusion_model()
+    token = LearnedToken('zur', torch.randn(2, 32), Path('zur.safetensors'))
+    _, tokenizer, expansions = add_learned_tokens(model.text_model, model.tokenizer, [token])
+    plain = model.tokenizer
+    assert tokenizer('an azure sky').input_ids == plain('an azure sky').input_ids
+    (number,) = expansions
+    for caption in ('zur', 'a zur sky', 'a zur, b', 'Zur'):
+        assert number in tokenizer(caption).input_ids, caption

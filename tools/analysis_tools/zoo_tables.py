@@ -98,8 +98,9 @@ def write_tables(readme: Path) -> None:
 
     from mmtadp.utils.atomic_files import write_text
     from mmtadp.utils.errors import RunError
+    from mmtadp.utils.text_files import read_text
 
-    before = readme.read_text(encoding='utf-8')
+    before = read_text(readme)
     try:
         text = fill(readme)
     except (yaml.YAMLError, KeyError, TypeError) as error:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -40,6 +41,9 @@ class ChatEndpoint:
             seconds or the time that the server asks for, at most a minute. Defaults to 5.
         timeout (float): Seconds to wait for an answer. Defaults to 60.
         sleep (Callable[[float], None]): Waits. Defaults to :func:`time.sleep`.
+
+    Raises:
+        RunError: If the URL is not one, or the key cannot be sent.
     """
 
     def __init__(
@@ -52,8 +56,15 @@ class ChatEndpoint:
         timeout: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        if not url.startswith(('http://', 'https://')):
+        if not _is_http(url):
             raise RunError(f'endpoint {url!r}: expected http(s)://HOST/v1')
+        api_key = (api_key or '').strip()
+        if not api_key.isascii() or not api_key.isprintable():
+            # Not shown: errors end up in logs.
+            raise RunError(
+                'the API key holds characters that a request cannot carry: check the variable '
+                'that --key-env names.'
+            )
         # The client appends other paths to a URL without this one.
         self.url = url.rstrip('/').removesuffix('/chat/completions') + '/chat/completions'
         self.model = model
@@ -118,6 +129,15 @@ class ChatEndpoint:
             f'{self.url} gave no answer in {self._retries + 1} attempts ({reason}). Results so '
             'far are kept: the same command continues.'
         )
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port checks it.
+        return parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _read_message(answer: Any) -> Answer | None:

@@ -66,7 +66,7 @@ class Vocabulary:
             )
         try:
             content = yaml.safe_load(path.read_text(encoding='utf-8'))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise RunError(f'{path}: not YAML: {error}') from error
         return cls._checked(content, path)
 

@@ -9,6 +9,8 @@ from mmtadp.registry import TRANSFORMS, register_module
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.learned_tokens import read_learned_token
 
+from .load_captions import check_caption
+
 _CAPTION, _TOKEN = '{caption}', '{token}'
 
 
@@ -97,13 +99,14 @@ class DomainModifier(BaseTransform):
             dict: The same sample.
 
         Raises:
-            ValueError: If the sample has no ``caption``.
+            RunError: If the sample has no ``caption``, or it is not a string.
         """
         if 'caption' not in results:
             raise RunError(
                 "DomainModifier rewrites results['caption'], which this sample lacks (it has: "
                 f'{", ".join(results)}). Put CaptionLoadTransform before it in the pipeline.'
             )
+        check_caption(results['caption'])
         if results['caption']:
             results['caption'] = f'{self._before}{results["caption"]}{self._after}'
         return results

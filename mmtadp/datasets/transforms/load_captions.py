@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from logging import WARNING
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -10,12 +11,27 @@ from mmengine.logging import print_log
 
 from mmtadp.captions import CaptionStore
 from mmtadp.registry import TRANSFORMS, register_module
+from mmtadp.utils.arguments import check_choice
 from mmtadp.utils.errors import RunError
 
 
 def is_power_of_ten(count: int) -> bool:
     """Return whether to warn at this count: at 1, 10, 100, ..., which show the extent."""
     return str(count).rstrip('0') == '1'
+
+
+def check_caption(caption: Any) -> str:
+    """Return a sample's caption.
+
+    Raises:
+        RunError: If it is not a string; a list would become its Python text.
+    """
+    if not isinstance(caption, str):
+        raise RunError(
+            f"results['caption'] is {caption!r:.80} ({type(caption).__name__}), not a string: a "
+            'sample has one caption.'
+        )
+    return caption
 
 
 class CaptionNotFoundError(RunError, LookupError):
@@ -56,7 +72,7 @@ class CaptionLoadTransform(BaseTransform):
         FileNotFoundError: If a file does not exist.
         CaptionFileError: If a file cannot be used as it is, or holds a blank caption with
             ``missing='error'``.
-        ValueError: If an argument has a value that does not exist.
+        RunError: If an argument has a value that does not exist.
     """
 
     writes_caption = True
@@ -68,14 +84,10 @@ class CaptionLoadTransform(BaseTransform):
         missing: str = 'error',
         select: str = 'first',
     ):
-        if missing not in ('error', 'null'):
-            raise RunError(f"missing={missing!r}: expected 'error' or 'null'")
-        if select not in ('first', 'random'):
-            raise RunError(f"select={select!r}: expected 'first' or 'random'")
         self.ann_file = ann_file
         self.key = key
-        self.missing = missing
-        self.select = select
+        self.missing = check_choice('missing', missing, ('error', 'null'))
+        self.select = check_choice('select', select, ('first', 'random'))
         self.store = CaptionStore.load(ann_file, key, allow_blank=missing == 'null')
         self._num_samples = self._num_missing = 0
 
@@ -89,15 +101,22 @@ class CaptionLoadTransform(BaseTransform):
             dict: The same sample.
 
         Raises:
-            ValueError: If the sample has no ``img_path``.
+            RunError: If the sample is not a dict, or has no ``img_path``.
             CaptionNotFoundError: If ``missing='error'`` and the image has no caption.
         """
-        img_path = results.get('img_path')
-        if img_path is None:
+        if not isinstance(results, dict):
             raise RunError(
-                "CaptionLoadTransform finds captions by results['img_path'], which this sample "
-                f'lacks (it has: {", ".join(results)}). For an image that is not a file, set '
-                "results['caption'] yourself and remove this transform."
+                f'CaptionLoadTransform got a {type(results).__name__} in place of a sample. The '
+                'inferencers of mmseg and mmdet cannot pass captions: use '
+                'mmtadp.apis.inference_model.'
+            )
+        img_path = results.get('img_path')
+        if not isinstance(img_path, str | os.PathLike):
+            raise RunError(
+                "CaptionLoadTransform finds captions by results['img_path'], which is "
+                f'{img_path!r} in this sample (it has: {", ".join(map(str, results))}). For an '
+                "image that is not a file, set results['caption'] yourself and remove this "
+                'transform.'
             )
         captions = self.store.find(img_path)
         self._num_samples += 1

@@ -9,7 +9,7 @@ from mmtadp.captions.nouns import find_nouns, load_tagger
 from mmtadp.registry import TRANSFORMS, register_module
 from mmtadp.utils.errors import RunError
 
-from .load_captions import is_power_of_ten
+from .load_captions import check_caption, is_power_of_ten
 
 
 @register_module(TRANSFORMS)
@@ -53,14 +53,14 @@ class NounsTransform(BaseTransform):
             dict: The same sample.
 
         Raises:
-            ValueError: If the sample has no ``caption``.
+            RunError: If the sample has no ``caption``, or it is not a string.
         """
         if 'caption' not in results:
             raise RunError(
                 "NounsTransform rewrites results['caption'], which this sample lacks (it has: "
                 f'{", ".join(results)}). Put CaptionLoadTransform before it in the pipeline.'
             )
-        caption = results['caption']
+        caption = check_caption(results['caption'])
         results['caption'] = ' '.join(find_nouns(caption))
         self._num_captions += 1
         # The transform that sets an empty caption warns of it.

@@ -10,6 +10,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmtadp.registry import TRANSFORMS, register_module
+from mmtadp.utils.arguments import check_int, check_number
 from mmtadp.utils.errors import RunError
 
 
@@ -101,7 +102,11 @@ class OracleCaptionTransform(BaseTransform):
         ignore_index: int = 255,
     ):
         for key, names in (('class_names', class_names), ('always_named', always_named)):
-            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            if (
+                not isinstance(names, Sequence)
+                or isinstance(names, str)
+                or not all(isinstance(name, str) for name in names)
+            ):
                 raise RunError(f'{key}={names!r}: expected a list of names')
         unknown = [name for name in always_named if name not in class_names]
         if unknown:
@@ -110,14 +115,14 @@ class OracleCaptionTransform(BaseTransform):
                 f'class_names {", ".join(map(repr, class_names))}'
             )
         for key, value in (('precision', precision), ('recall', recall)):
-            if not 0 < value <= 1:
+            if not 0 < check_number(key, value) <= 1:
                 raise RunError(f'{key}={value!r}: expected a share above 0, at most 1')
         self.class_names = tuple(class_names)
         self.precision = precision
         self.recall = recall
-        self.seed = seed
+        self.seed = check_int('seed', seed)
         self.always_named = tuple(always_named)
-        self.ignore_index = ignore_index
+        self.ignore_index = check_int('ignore_index', ignore_index)
         self._always = frozenset(
             label for label, name in enumerate(class_names) if name in always_named
         )

@@ -48,7 +48,11 @@ class CheckFiniteHook(Hook):
         Raises:
             NotFiniteError: If one is not finite.
         """
-        losses = {k: float(v) for k, v in (outputs or {}).items() if 'loss' in k}
+        losses = {
+            name: value.item() if torch.is_tensor(value) else value
+            for name, value in (outputs or {}).items()
+            if 'loss' in name
+        }
         bad = [f'{k} is {v}' for k, v in losses.items() if not math.isfinite(v)]
         if not bad:
             return

@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ class SafeCheckpointHook(CheckpointHook):
         filename = self.filename_tmpl.format(step)
         self.last_ckpt = os.path.join(self.out_dir, filename)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
-        _WholeFiles.around(runner).save_checkpoint(
+        whole_files = runner if isinstance(runner, _WholeFiles) else _WholeFiles(runner)
+        whole_files.save_checkpoint(
             self.out_dir,
             filename,
             self.file_client_args,
@@ -112,48 +114,51 @@ class SafeCheckpointHook(CheckpointHook):
         Raises:
             RunError: If ``save_best`` names a metric that the validation does not have.
         """
-        if self.save_best:
-            missing = [key for key in self.key_indicators if key not in {*metrics, 'auto'}]
-            if missing:
-                raise RunError(
-                    f'default_hooks.checkpoint.save_best={missing[0]!r} is not a metric of the '
-                    f'validation, which has: {", ".join(metrics)}.'
-                )
+        if not self.save_best or not hasattr(self, 'file_backend'):
+            return  # Nothing to save, or a validation without a training.
+        missing = [key for key in self.key_indicators if key not in {*metrics, 'auto'}]
+        if missing:
+            raise RunError(
+                f'default_hooks.checkpoint.save_best={missing[0]!r} is not a metric of the '
+                f'validation, which has: {", ".join(metrics)}.'
+            )
         if not self._is_local():
             super()._save_best_checkpoint(runner, metrics)
             return
         backend, late = self.file_backend, _LateRemovals()
         self.file_backend = late
         try:
-            super()._save_best_checkpoint(_WholeFiles.around(runner), metrics)
+            super()._save_best_checkpoint(_WholeFiles(runner, late.remove_now), metrics)
         finally:
             self.file_backend = backend
-        kept = {getattr(self, 'best_ckpt_path', None)}
-        kept.update(getattr(self, 'best_ckpt_path_dict', {}).values())
-        for path in late.removed:
-            if path not in kept:
-                Path(path).unlink(missing_ok=True)
 
 
 class _LateRemovals(LocalBackend):
-    """Keep a list of what ought to be removed."""
+    """Remove files only when another one has been saved."""
 
     def __init__(self) -> None:
-        self.removed = []
+        self._outdated = []
 
     def remove(self, filepath: str | Path) -> None:
-        self.removed.append(str(filepath))
+        self._outdated.append(Path(filepath))
+
+    def remove_now(self, saved: Path) -> None:
+        while self._outdated:
+            path = self._outdated.pop()
+            if path != saved:
+                path.unlink(missing_ok=True)
 
 
 class _WholeFiles:
-    """Stand in for a runner whose checkpoints appear whole or not at all."""
+    """Stand in for a runner whose checkpoints appear whole or not at all.
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    Args:
+        runner (Runner): The runner.
+        saved (Callable): Called with the path of each checkpoint, when it is there.
+    """
 
-    @classmethod
-    def around(cls, runner: Any) -> '_WholeFiles':
-        return runner if isinstance(runner, cls) else cls(runner)
+    def __init__(self, runner: Runner, saved: Callable[[Path], None] = lambda path: None) -> None:
+        self._runner, self._saved = runner, saved
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runner, name)
@@ -172,6 +177,7 @@ class _WholeFiles:
                     os.fsync(file.fileno())
                 os.replace(new, path)
                 sync_folder(path.parent)
+                self._saved(path)
         except OSError as error:
             # A full disk gives an error without a name.
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error

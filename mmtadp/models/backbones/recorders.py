@@ -1,10 +1,13 @@
 """Record features and cross-attention maps while a U-Net runs."""
 
+import threading
+
+import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
 
-class FeatureRecorder:
+class Recording:
     """Hold what is recorded in one pass through a U-Net, by level (0 is the highest resolution).
 
     Args:
@@ -14,39 +17,45 @@ class FeatureRecorder:
         features (dict[int, Tensor]): Level to feature map, (N, C, h, w).
         probabilities (dict[int, list[Tensor]]): Level to one tensor per cross-attention layer:
             probabilities averaged over the heads, (N, h * w, T).
-        active (bool): Nothing is recorded while this is False. Gradient checkpointing runs parts
-            of the U-Net again in the backward pass; that pass must not record.
     """
 
     def __init__(self, attn_grad: bool) -> None:
         self.attn_grad = attn_grad
-        self.active = False
-        self.clear()
-
-    def clear(self) -> None:
-        """Drop everything recorded so far."""
         self.features: dict[int, Tensor] = {}
         self.probabilities: dict[int, list[Tensor]] = {}
+
+
+class _CurrentRecording(threading.local):
+    """The recording of the pass that runs in this thread, or None.
+
+    Taps look here and hold nothing themselves: a U-Net can run in several threads, be copied, and
+    be shared. Gradient checkpointing runs parts of the U-Net again in the backward pass, in this
+    thread or in autograd's, where there is no recording.
+    """
+
+    # Not a context variable: torch.compile does not trace these.
+    def __init__(self) -> None:
+        self.recording: Recording | None = None
+
+
+current = _CurrentRecording()
 
 
 class FeatureTap:
     """Record a layer's output, as a forward hook of the layer.
 
     Args:
-        recorder (FeatureRecorder): Where the output goes.
         level (int): Resolution level of the layer.
     """
 
-    def __init__(self, recorder: FeatureRecorder, level: int) -> None:
-        self.recorder = recorder
+    def __init__(self, level: int) -> None:
         self.level = level
 
     def __call__(self, module: nn.Module, args: tuple, output: Tensor | tuple) -> None:
-        if self.recorder.active:
+        recording = current.recording
+        if recording is not None:
             # Transformer blocks return a tuple, residual blocks a tensor.
-            self.recorder.features[self.level] = (
-                output if isinstance(output, Tensor) else output[0]
-            )
+            recording.features[self.level] = output if isinstance(output, Tensor) else output[0]
 
 
 class RecordingAttnProcessor:
@@ -56,12 +65,10 @@ class RecordingAttnProcessor:
     this processor.
 
     Args:
-        recorder (FeatureRecorder): Where the probabilities go.
         level (int): Resolution level of the layer.
     """
 
-    def __init__(self, recorder: FeatureRecorder, level: int) -> None:
-        self.recorder = recorder
+    def __init__(self, level: int) -> None:
         self.level = level
 
     def __call__(
@@ -85,12 +92,21 @@ class RecordingAttnProcessor:
         query = attn.head_to_batch_dim(attn.to_q(hidden_states))
         key = attn.head_to_batch_dim(attn.to_k(encoder_hidden_states))
         value = attn.head_to_batch_dim(attn.to_v(encoder_hidden_states))
-        probabilities = attn.get_attention_scores(query, key, attention_mask)
-        if self.recorder.active:
-            kept = probabilities if self.recorder.attn_grad else probabilities.detach()
+        probabilities = _probabilities(attn, query, key, attention_mask)
+        recording = current.recording
+        if recording is not None:
+            kept = probabilities if recording.attn_grad else probabilities.detach()
             by_head = kept.unflatten(0, (-1, attn.heads))
-            self.recorder.probabilities.setdefault(self.level, []).append(by_head.mean(dim=1))
+            recording.probabilities.setdefault(self.level, []).append(by_head.mean(dim=1))
         hidden_states = attn.batch_to_head_dim(probabilities @ value)
         for layer in attn.to_out:
             hidden_states = layer(hidden_states)
         return hidden_states
+
+
+def _probabilities(attn: Attention, query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
+    if not attn.upcast_attention:
+        return attn.get_attention_scores(query, key, mask)
+    # Autocast would cast the float32 scores back, and those of such models exceed float16.
+    with torch.autocast(query.device.type, enabled=False):
+        return attn.get_attention_scores(query, key, None if mask is None else mask.float())

@@ -8,10 +8,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmtadp.registry import MODELS, PROMPTS, register_module
+from mmtadp.utils.arguments import check_bools, check_choice, check_int
 
 from ..diffusion import LatentEncoder, load_diffusion_model
+from ..diffusion.latent_encoder import SAMPLING
 from ..diffusion.loading import DEFAULT_HUB_ID
+from ..prompts.base import PromptError, check_reads_captions, no_prompts
+from ..prompts.prompt_config import complete_prompt
 from ..prompts.prompt_state import PromptState
+from .image_check import FiniteCheck, check_shape
 from .state_check import check_state_dict
 from .unet_features import UNetFeatures
 
@@ -69,7 +74,8 @@ class TADPUNetBackbone(BaseModule):
 
     Attributes:
         features (UNetFeatures): The U-Net with its recorders.
-        prompt_state (PromptState): The prompts of the next images.
+        prompt_state (PromptState): The prompts of the next images, for each thread.
+        handed_over (bool): Whether ``install_prompt_hooks`` makes a model give its prompts.
         out_channels (tuple[int, ...]): Channels of the maps, highest resolution first.
         strides (tuple[int, ...]): Their strides: (8, 16, 32, 64) for Stable Diffusion.
 
@@ -95,22 +101,31 @@ class TADPUNetBackbone(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        check_bools(
+            latent_scaling=latent_scaling,
+            use_attn=use_attn,
+            attn_grad=attn_grad,
+            with_cp=with_cp,
+            keep_padding=keep_padding,
+        )
+        check_choice('latent_sampling', latent_sampling, SAMPLING)
+        self.timestep = check_int('timestep', timestep, 0, NUM_TIMESTEPS - 1)
+        prompt = complete_prompt(prompt)
         model = load_diffusion_model(pretrained, architecture, unet)
-        if not 0 <= timestep < NUM_TIMESTEPS:
-            raise ValueError(f'timestep must be in 0 to {NUM_TIMESTEPS - 1}, got {timestep}')
         self.pretrained = pretrained
-        self.origin = dict(pretrained=str(pretrained), unet=str(unet), attn_grad=attn_grad)
-        self.timestep = timestep
+        self.origin = dict(
+            pretrained=str(pretrained), unet=unet and str(unet), attn_grad=attn_grad
+        )
         self.keep_padding = keep_padding
         self.unet = model.unet.train()
         if with_cp:
             self.unet.enable_gradient_checkpointing()
         self.vae = LatentEncoder(model.vae, latent_scaling, latent_sampling)
         # The registry of prompts has this scope only, whichever package runs the config.
-        self.prompt = PROMPTS.build(
-            dict(_scope_='mmtadp', **prompt), default_args=dict(model=model)
-        )
+        self.prompt = PROMPTS.build(dict(_scope_='mmtadp', **prompt, model=model))
         self.prompt_state = PromptState()
+        self.handed_over = False
+        self._check_finite = FiniteCheck()
         self._check_widths(pretrained)
 
         # Not registered as a submodule: a state dict would hold the U-Net's weights twice.
@@ -181,45 +196,77 @@ class TADPUNetBackbone(BaseModule):
         )
 
     def set_prompts(self, samples: Sequence[str | dict]) -> None:
-        """Set the prompts of the images in the next forward.
+        """Set the prompts of the images in the next forward of this thread.
+
+        They are embedded at once, so that a compiled forward need not be compiled again for other
+        captions.
 
         Args:
             samples (Sequence[str | dict]): One entry per image: its caption, or a dict of its
                 metainfo with the keys that the prompt type reads.
-        """
-        self.prompt_state.set(samples)
 
-    def forward(self, inputs: Tensor, captions: Sequence[str] | None = None) -> tuple[Tensor, ...]:
+        Raises:
+            RunError: If ``samples`` is not such a list.
+            PromptError: If a key is missing.
+        """
+        self.prompt_state.set(samples, self.prompt)
+
+    def embed_prompts(self, samples: Sequence[str | dict]) -> Tensor:
+        """Return the prompt of images, for the argument ``prompt`` of :meth:`forward`.
+
+        Args:
+            samples (Sequence[str | dict]): N entries, as in :meth:`set_prompts`.
+
+        Returns:
+            Tensor: (N, T, D).
+        """
+        state = PromptState()
+        state.set(samples)
+        return state.embed(self.prompt, len(samples), next(self.parameters()).device)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        captions: Sequence[str] | None = None,
+        prompt: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
         """Return multi-scale maps of images.
 
         Args:
             inputs (Tensor): Images normalised to [-1, 1], (N, 3, H, W) with any H and W.
             captions (Sequence[str], optional): One caption per image. None takes what
                 :meth:`set_prompts` was given.
+            prompt (Tensor, optional): The prompt itself instead of captions, (N, T, D), from
+                :meth:`embed_prompts`.
 
         Returns:
             tuple[Tensor, ...]: One map per stride s, (N, C, ceil(H / s), ceil(W / s)), with the
             channels of :attr:`out_channels`.
 
         Raises:
-            RuntimeError: If captions or other metainfo of an image are missing, or weights are.
-            ValueError: If ``inputs`` has another shape or is not finite, or ``captions`` are given
-                to a prompt type that does not read them.
+            PromptError: If captions or other metainfo of an image are missing.
+            RuntimeError: If weights are missing.
+            RunError: If ``inputs`` has another shape or is not finite, or ``captions`` are given
+                to a prompt type that does not read them. On a GPU, values that are not finite are
+                an error of the next forward, so that the two need not wait for each other.
         """
         if self._without_weights:
             raise RuntimeError(
                 'this backbone was built without weights, for a checkpoint that was never loaded. '
                 'Load one, or build the model outside `no_pretrained_weights()`.'
             )
-        self._check_inputs(inputs)
-        height, width = inputs.shape[-2:]
-        multiple = self.strides[-1]
-        inputs = F.pad(inputs, (0, -width % multiple, 0, -height % multiple))
-        if captions is not None:
-            self._set_captions(captions)
         try:
-            prompt = self.prompt_state.embed(self.prompt, len(inputs))
-            features = self.features(self.vae(inputs), self.timestep, prompt)
+            if captions is not None:
+                check_reads_captions(self.prompt)
+                self.set_prompts(captions)
+            self._check_inputs(inputs, prompt is not None)
+            height, width = inputs.shape[-2:]
+            multiple = self.strides[-1]
+            padded = F.pad(inputs, (0, -width % multiple, 0, -height % multiple))
+            if prompt is None:
+                prompt = self.prompt_state.embed(self.prompt, len(inputs), inputs.device)
+            self.features.unet = self.unet
+            features = self.features(self.vae(padded), self.timestep, prompt)
         finally:
             self.prompt_state.end_call()
         if self.keep_padding:
@@ -228,14 +275,6 @@ class TADPUNetBackbone(BaseModule):
             feature[..., : -(-height // stride), : -(-width // stride)]
             for feature, stride in zip(features, self.strides)
         )
-
-    def _set_captions(self, captions: Sequence[str]) -> None:
-        if 'caption' not in self.prompt.meta_keys:
-            raise ValueError(
-                f'{type(self.prompt).__name__} does not read captions. Leave out `captions`, or '
-                "build the backbone with prompt=dict(type='CaptionPrompt')."
-            )
-        self.set_prompts(captions)
 
     def attention_maps(self, features: Sequence[Tensor]) -> dict[int, Tensor]:
         """Return the cross-attention maps in the output of :meth:`forward`.
@@ -251,13 +290,11 @@ class TADPUNetBackbone(BaseModule):
             self.strides[level]: features[level][:, -tokens:] for level in self.features.map_levels
         }
 
-    def _check_inputs(self, inputs: Tensor) -> None:
-        if inputs.ndim != 4 or inputs.shape[1] != 3:
-            raise ValueError(f'expected images of shape (N, 3, H, W), got {tuple(inputs.shape)}')
-        # One reduction: a NaN or infinity anywhere survives the sum.
-        if not torch.isfinite(inputs.sum(dtype=torch.float32)):
-            bad = [i for i, image in enumerate(inputs) if not torch.isfinite(image).all()]
-            raise ValueError(
-                f'image(s) {bad} of the batch hold NaN or infinity. Check the image files and the '
-                "data_preprocessor's mean and std (127.5 each maps [0, 255] to [-1, 1])."
-            )
+    def _check_inputs(self, inputs: Tensor, with_prompt: bool) -> None:
+        check_shape(inputs)
+        samples = self.prompt_state.samples
+        if self.prompt.meta_keys and samples is None and not with_prompt:
+            raise PromptError(no_prompts(self.prompt, self.handed_over))
+        # A graph cannot depend on values.
+        if not torch.compiler.is_compiling():
+            self._check_finite(inputs, samples or ())

@@ -2,8 +2,11 @@
 
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.attention_processor import Attention
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
+
+from mmtadp.utils.arguments import check_bool, check_choice
 
 SAMPLING = ('mode', 'sample')
 
@@ -21,19 +24,22 @@ class LatentEncoder(nn.Module):
             the published code does when it scales.
 
     Raises:
-        ValueError: If ``sampling`` is neither.
+        ArgumentError: If ``scaling`` is not a boolean, or ``sampling`` is neither.
     """
 
     def __init__(self, vae: AutoencoderKL, scaling: bool = True, sampling: str = 'mode') -> None:
         super().__init__()
-        if sampling not in SAMPLING:
-            raise ValueError(f'latent_sampling must be one of {SAMPLING}, got {sampling!r}')
+        check_bool('latent_scaling', scaling)
+        check_choice('latent_sampling', sampling, SAMPLING)
         self.encoder = vae.encoder
         self.quant_conv = vae.quant_conv if vae.config.use_quant_conv else nn.Identity()
         self.latent_channels = vae.config.latent_channels
         self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
         self.scale = vae.config.scaling_factor if scaling else 1.0
         self.sampling = sampling
+        for module in self.encoder.modules():
+            if isinstance(module, Attention):
+                module.register_forward_hook(_contiguous)
         self.requires_grad_(False)
         self.eval()
 
@@ -56,3 +62,8 @@ class LatentEncoder(nn.Module):
         # After the encoder's attention, channels come last in memory. In this layout GroupNorm is
         # a thousand times less precise on a CPU: features of scaled latents would differ by 1e-3.
         return (latents * self.scale).contiguous()
+
+
+def _contiguous(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+    # torch.compile on a CPU assumes this layout in the group norm that follows.
+    return output.contiguous()

@@ -29,6 +29,12 @@ HUB_ARCHITECTURES = {
 }
 CLASSES = {'unet': UNet2DConditionModel, 'vae': AutoencoderKL, 'text_encoder': CLIPTextModel}
 COMPONENTS = tuple(CLASSES)
+# Classes in configs whose weights these read. CLIP's own folder has an image encoder as well.
+CLASS_NAMES = {
+    'unet': ('UNet2DConditionModel',),
+    'vae': ('AutoencoderKL',),
+    'text_encoder': ('CLIPTextModel', 'CLIPTextModelWithProjection', 'CLIPModel'),
+}
 
 
 @dataclass
@@ -54,7 +60,7 @@ class DiffusionModel:
 def load_diffusion_model(
     pretrained: str | None, architecture: str | None = None, unet: str | None = None
 ) -> DiffusionModel:
-    """Build a latent diffusion model in float32 and loads its weights.
+    """Build a latent diffusion model in float32 and load its weights.
 
     Args:
         pretrained (str, optional): A hub id, a diffusers folder, or a single file in CompVis
@@ -169,8 +175,7 @@ def _from_hub(hub_id: str, skip_pretrained: bool) -> DiffusionModel:
 
 def _from_pipeline(folder: Path, source: str, skip_pretrained: bool) -> DiffusionModel:
     _check_pipeline(folder)
-    for part, cls in CLASSES.items():
-        read_config(folder / part, source, part, (cls.__name__,))
+    _read_configs(folder, source)
     tokenizer = load_tokenizer(folder / 'tokenizer', source)
     if skip_pretrained:
         model = _build(folder, source, tokenizer, skip_pretrained)
@@ -179,6 +184,13 @@ def _from_pipeline(folder: Path, source: str, skip_pretrained: bool) -> Diffusio
         model = DiffusionModel(*parts, tokenizer, skip_pretrained=False)
     _check_fit(model, source)
     return model
+
+
+def _read_configs(folder: Path, source: str) -> dict[str, dict]:
+    return {
+        part: read_config(folder / part, source, part, names)
+        for part, names in CLASS_NAMES.items()
+    }
 
 
 def load_component_folder(folder: Path, source: str, part: str) -> nn.Module:
@@ -212,10 +224,7 @@ def _from_configs(folder: Path, skip_pretrained: bool) -> DiffusionModel:
 def _build(
     folder: Path, source: str, tokenizer: CLIPTokenizer, skip_pretrained: bool
 ) -> DiffusionModel:
-    configs = {
-        part: read_config(folder / part, source, part, (cls.__name__,))
-        for part, cls in CLASSES.items()
-    }
+    configs = _read_configs(folder, source)
     try:
         return DiffusionModel(
             UNet2DConditionModel.from_config(configs['unet']),

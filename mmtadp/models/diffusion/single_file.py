@@ -56,7 +56,7 @@ def read_single_file(path: Path, argument: str, parts: Iterable[str]) -> SingleF
         RunError: If the file cannot be read as tensors alone, or lacks one of the parts.
     """
     source = f"{argument}='{path}'"
-    tensors = canonical_names(read_weights(path, source, ADVICE).tensors)
+    tensors = canonical_names(read_weights(path, source, ADVICE, mmap=True).tensors)
     own, left = {}, {}
     for key, tensor in tensors.items():
         reason = leftover_reason(key)

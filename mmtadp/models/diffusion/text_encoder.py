@@ -1,28 +1,33 @@
 """The frozen text encoder and its cache."""
 
+import logging
+import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from mmtadp.utils.arguments import check_int
+from mmtadp.utils.errors import RunError
+
 
 class TextCache:
     """Least-recently-used map from a caption to its token embeddings, in host memory.
 
-    Copies and pickles start empty, so that copying a model (EMA, worker start-up) does not copy
-    gigabytes of embeddings that can be computed again.
+    Threads can share it. Copies and pickles start empty, so that copying a model (EMA, worker
+    start-up) does not copy gigabytes of embeddings that can be computed again.
 
     Args:
         max_captions (int): How many captions are kept. 0 keeps none.
     """
 
     def __init__(self, max_captions: int) -> None:
-        if max_captions < 0:
-            raise ValueError(f'cache_size must be 0 or more captions, got {max_captions}')
-        self.max_captions = max_captions
+        self.max_captions = check_int('cache_size', max_captions, minimum=0)
+        self.lock = threading.RLock()
         self._embeddings: OrderedDict = OrderedDict()
 
     def __len__(self) -> int:
@@ -31,21 +36,47 @@ class TextCache:
     def __reduce__(self):
         return TextCache, (self.max_captions,)
 
-    def get(self, caption: str):
-        embedding = self._embeddings.get(caption)
-        if embedding is not None:
-            self._embeddings.move_to_end(caption)
-        return embedding
+    def get(self, key: Hashable) -> Tensor | None:
+        with self.lock:
+            embedding = self._embeddings.get(key)
+            if embedding is not None:
+                self._embeddings.move_to_end(key)
+            return embedding
 
-    def put(self, caption: str, embedding: Tensor) -> None:
+    def put(self, key: Hashable, embedding: Tensor) -> None:
         if self.max_captions == 0:
             return
-        self._embeddings[caption] = embedding
-        if len(self._embeddings) > self.max_captions:
-            self._embeddings.popitem(last=False)
+        with self.lock:
+            self._embeddings[key] = embedding
+            if len(self._embeddings) > self.max_captions:
+                self._embeddings.popitem(last=False)
 
     def clear(self) -> None:
-        self._embeddings.clear()
+        with self.lock:
+            self._embeddings.clear()
+
+
+def check_caption(caption: Any, source: str) -> None:
+    """Check that a caption is text that the tokenizer can read.
+
+    Args:
+        caption (Any): The caption.
+        source (str): Its image, for the message.
+
+    Raises:
+        RunError: If it is not a string, or holds half of a surrogate pair.
+    """
+    if not isinstance(caption, str):
+        raise RunError(
+            f'the caption of {source} must be text, got {caption!r} ({type(caption).__name__})'
+        )
+    try:
+        caption.encode()
+    except UnicodeEncodeError as error:
+        raise RunError(
+            f'the caption of {source} is not valid Unicode: character {error.start} of '
+            f'{caption!r} is half of a surrogate pair. Remove it.'
+        ) from None
 
 
 class TextEncoder(nn.Module):
@@ -94,6 +125,11 @@ class TextEncoder(nn.Module):
         """Stay in eval mode for any ``mode``: the encoder is frozen."""
         return super().train(False)
 
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'TextEncoder':
+        # ``half()``, ``float()`` and ``to(...)`` round the weights.
+        self.cache.clear()
+        return super()._apply(fn, recurse)
+
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Return token embeddings of captions; each distinct caption is encoded once.
 
@@ -103,22 +139,34 @@ class TextEncoder(nn.Module):
 
         Returns:
             Tensor: Last hidden states after the final layer norm, (N, T, D).
+
+        Raises:
+            RunError: If a caption is not text.
         """
+        return self._embeddings(list(captions))
+
+    # For a compiled forward, which cannot run the tokenizer: it is compiled once per caption.
+    @torch.compiler.assume_constant_result
+    def _embeddings(self, captions: list[str]) -> Tensor:
+        for index, caption in enumerate(captions):
+            check_caption(caption, f'image {index} of the batch')
+        weight = self.model.embeddings.token_embedding.weight
+        # `torch.export` runs this code with tensors that have no values: nothing to keep.
+        cache = TextCache(0) if torch.compiler.is_compiling() else self.cache
         known: dict[str, Tensor] = {}
         for caption in captions:
-            embedding = self.cache.get(caption)
+            embedding = cache.get((caption, weight.dtype))
             if embedding is not None:
                 known[caption] = embedding
         new = [caption for caption in dict.fromkeys(captions) if caption not in known]
         if new:
             ids = self.token_ids(new)
-            self._count_truncated(new, ids)
+            self._count_truncated(new, ids, self.max_length)
             for caption, row in zip(new, self._fit(ids, self.max_length).split(1)):
                 # Alone: kernels round differently for other sizes of a batch, and which captions
                 # are new depends on the cache, which a resumed run begins without.
                 known[caption] = self._encode(row)[0].cpu()
-                self.cache.put(caption, known[caption])
-        weight = self.model.embeddings.token_embedding.weight
+                cache.put((caption, weight.dtype), known[caption])
         return torch.stack([known[caption] for caption in captions]).to(
             weight.device, weight.dtype, non_blocking=True
         )
@@ -128,12 +176,15 @@ class TextEncoder(nn.Module):
 
         Args:
             texts (Sequence[str]): N texts; they are not cached.
-            max_length (int): Tokens to which texts are padded and truncated.
+            max_length (int): Tokens to which texts are padded and truncated; the truncated ones
+                count in :attr:`num_truncated`.
 
         Returns:
             Tensor: (N, D).
         """
-        ids = self._fit(self.token_ids(texts), max_length)
+        rows = self.token_ids(texts)
+        self._count_truncated(texts, rows, max_length)
+        ids = self._fit(rows, max_length)
         hidden = self._encode(ids)
         # Not the model's own pooled output: by the configs of Stable Diffusion 1.x it takes the
         # highest id for the end of the text, which learned tokens exceed.
@@ -145,8 +196,23 @@ class TextEncoder(nn.Module):
 
         They are neither padded nor truncated. A learned token has an id for each of its vectors.
         """
-        rows = self.tokenizer(list(texts)).input_ids
+        with self.cache.lock:
+            rows = self.tokenizer(list(texts)).input_ids
         return [[i for token in row for i in self.expansions.get(token, (token,))] for row in rows]
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """Return for each of :meth:`token_ids` of a text where its characters start and end.
+
+        The vectors of a learned token all have the token's span. The start-of-text and the
+        end-of-text token have an empty one.
+        """
+        with self.cache.lock:
+            encoded = self.tokenizer(text, return_offsets_mapping=True)
+        return [
+            span
+            for token, span in zip(encoded.input_ids, encoded.offset_mapping)
+            for _ in self.expansions.get(token, (token,))
+        ]
 
     def has_token(self, token: str) -> bool:
         """Return whether this token was added to CLIP's vocabulary."""
@@ -172,18 +238,21 @@ class TextEncoder(nn.Module):
             # No attention mask: CLIP was trained, and Stable Diffusion conditioned, without one.
             return self.model(input_ids=ids.to(device)).last_hidden_state
 
-    def _count_truncated(self, captions: list[str], ids: list[list[int]]) -> None:
-        lengths = [len(row) for row in ids]
-        too_long = [(n, c) for n, c in zip(lengths, captions) if n > self.max_length]
-        if too_long and self.num_truncated == 0:
-            length, caption = too_long[0]
+    def _count_truncated(
+        self, texts: Sequence[str], ids: list[list[int]], max_length: int
+    ) -> None:
+        too_long = [(len(row), text) for row, text in zip(ids, texts) if len(row) > max_length]
+        with self.cache.lock:
+            first = self.num_truncated == 0
+            self.num_truncated += len(too_long)
+        if too_long and first:
+            length, text = too_long[0]
             print_log(
-                f'a caption of {length} tokens is truncated to {self.max_length}: {caption!r}. '
+                f'a caption of {length} tokens is truncated to {max_length}: {text!r}. '
                 'Further ones are counted, not logged.',
                 logger='current',
-                level=30,
+                level=logging.WARNING,
             )
-        self.num_truncated += len(too_long)
 
 
 def _clear_cache(encoder: TextEncoder, *args) -> None:

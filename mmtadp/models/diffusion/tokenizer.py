@@ -9,7 +9,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from mmtadp.utils.dependencies import is_importable
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.hub import hub_folder
-from mmtadp.utils.model_folders import folder_content, read_json
+from mmtadp.utils.model_folders import describe_library_error, folder_content, read_json
 
 MAX_LENGTH = 77
 HUB_ID = 'openai/clip-vit-large-patch14'
@@ -72,10 +72,9 @@ def load_tokenizer(folder: Path, source: str) -> CLIPTokenizer:
         tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
         model = json.loads(tokenizer.backend_tokenizer.to_str())['model']
     except Exception as error:  # of two libraries, one of them in Rust
-        line = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip('.')
         raise RunError(
-            f'{source}: the tokenizer in {folder} cannot be loaded ({line}). Download or copy the '
-            'whole folder again.'
+            f'{source}: the tokenizer in {folder} cannot be loaded: '
+            f'{describe_library_error(error)}. Download or copy the whole folder again.'
         ) from error
     _check_complete(tokenizer, model, folder, source)
     return tokenizer

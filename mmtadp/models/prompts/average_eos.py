@@ -11,7 +11,7 @@ from mmtadp.registry import PROMPTS
 from ..diffusion import DiffusionModel, TextEncoder
 from .average_eos_cache import cached_average_eos
 from .base import check_class_names
-from .embedding_files import AVERAGE_EOS, fitting_embeddings
+from .embedding_files import AVERAGE_EOS, fitting_embeddings, is_to_be_read
 from .fixed import FixedPrompt
 
 
@@ -23,10 +23,10 @@ def class_eos(
     """Return the average EOS embeddings of C classes, (C, D); zeros if weights are skipped."""
     encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
     shape = (len(class_names), encoder.hidden_size)
+    if is_to_be_read(embeddings, model.skip_pretrained):
+        return fitting_embeddings(embeddings, AVERAGE_EOS, class_names, shape)
     if model.skip_pretrained:
         return torch.zeros(shape)
-    if embeddings is not None:
-        return fitting_embeddings(embeddings, AVERAGE_EOS, class_names, shape)
     return cached_average_eos(encoder, class_names)
 
 

@@ -60,12 +60,48 @@ def average_eos(
     """
     sentences = list(sentences or templates())
     texts = [sentence.format(name) for name in class_names for sentence in sentences]
+    _warn_truncated(encoder, class_names, texts)
     starts = range(0, len(texts), batch_size)
     pooled = [
         encoder.pooled(texts[start : start + batch_size], MAX_LENGTH)
         for start in track_iter_progress(list(starts))
     ]
     return torch.cat(pooled).unflatten(0, (len(class_names), len(sentences))).mean(dim=1)
+
+
+def _warn_truncated(
+    encoder: TextEncoder, class_names: Sequence[str], texts: Sequence[str]
+) -> None:
+    """Log which names are cut, and which of these become equal."""
+    rows = [tuple(ids) for ids in encoder.token_ids(texts)]
+    per_name = len(texts) // len(class_names)
+    cut: dict[str, int] = {}
+    equal: dict[tuple, list[str]] = {}
+    for index, name in enumerate(class_names):
+        own = rows[index * per_name : (index + 1) * per_name]
+        count = sum(len(row) > MAX_LENGTH for row in own)
+        if count:
+            cut[name] = count
+            equal.setdefault(tuple(row[: MAX_LENGTH - 1] for row in own), []).append(name)
+    if cut:
+        worst = sorted(cut, key=cut.get, reverse=True)
+        shown = ', '.join(f'{name!r} ({cut[name]})' for name in worst[:5])
+        more = f' and {len(worst) - 5} more' if len(worst) > 5 else ''
+        print_log(
+            f'{len(cut)} class names are cut, as a template with its name has at most '
+            f'{MAX_LENGTH} tokens (in brackets in how many of {per_name} templates): '
+            f'{shown}{more}',
+            logger='current',
+            level=logging.WARNING,
+        )
+    for names in equal.values():
+        if len(names) > 1:
+            print_log(
+                f'the class names {", ".join(map(repr, names))} get equal embeddings, as they '
+                f'differ only after {MAX_LENGTH} tokens. Shorten them.',
+                logger='current',
+                level=logging.WARNING,
+            )
 
 
 def cache_folder() -> Path:
@@ -90,6 +126,8 @@ def cached_average_eos(encoder: TextEncoder, class_names: Sequence[str]) -> Tens
     path = cached_file(encoder, class_names)
     embeddings = _read_cache(path, class_names, encoder.hidden_size)
     if embeddings is not None:
+        texts = [sentence.format(name) for name in class_names for sentence in templates()]
+        _warn_truncated(encoder, class_names, texts)
         return embeddings
     print_log(
         f'averaging EOS embeddings of {len(class_names)} classes over {len(templates())} '

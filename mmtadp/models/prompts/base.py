@@ -6,7 +6,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mmtadp.utils.arguments import check_dict, check_number
 from mmtadp.utils.errors import RunError
+
+
+class PromptError(RunError, RuntimeError):
+    """Prompts of images that are missing or do not fit; the message names the image."""
+
+
+def source_of(sample: dict, index: int) -> str:
+    """Return the image of a sample, for messages."""
+    return str(sample.get('img_path', f'image {index} of the batch'))
 
 
 def check_class_names(class_names: Sequence[str]) -> list[str]:
@@ -50,6 +60,7 @@ class TextAdapter(nn.Module):
 
     def __init__(self, dim: int, gamma: float = 1e-4) -> None:
         super().__init__()
+        check_number('text_adapter.gamma', gamma)
         self.mlp = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
         self.gamma = nn.Parameter(torch.full((dim,), gamma))
 
@@ -96,6 +107,8 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
     def __init__(self, dim: int, text_adapter: dict | None = None) -> None:
         super().__init__()
         self.dim = dim
+        if text_adapter is not None:
+            check_dict('text_adapter', text_adapter, ['gamma'])
         self.text_adapter = None if text_adapter is None else TextAdapter(dim, **text_adapter)
 
     @abstractmethod
@@ -111,39 +124,41 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
             Tensor: (N, T, D) with T = :attr:`num_tokens`.
         """
 
-    def forward(self, samples: list[dict] | None, batch_size: int) -> Tensor:
+    def forward(
+        self, samples: list[dict] | None, batch_size: int, tokens: Tensor | None = None
+    ) -> Tensor:
         """Return the prompt.
 
         Args:
             samples (list[dict], optional): One metainfo dict per image. None is allowed if the
                 type has no :attr:`meta_keys`.
             batch_size (int): Number of images N.
+            tokens (Tensor, optional): What :meth:`embed` returned for these samples, (N, T, D). By
+                default it is called.
 
         Returns:
             Tensor: (N, T, D).
 
         Raises:
-            RuntimeError: If samples, or keys in a sample, are missing.
+            PromptError: If samples, or keys in a sample, are missing.
         """
-        if self.meta_keys:
-            self._check_samples(samples, batch_size)
-        prompt = self.embed(samples or [], batch_size)
-        return prompt if self.text_adapter is None else self.text_adapter(prompt)
+        if tokens is None:
+            if self.meta_keys:
+                self.check_samples(samples or [], batch_size)
+            tokens = self.embed(samples or [], batch_size)
+        elif len(tokens) != batch_size:
+            raise self._wrong_number(len(tokens), batch_size)
+        return tokens if self.text_adapter is None else self.text_adapter(tokens)
 
-    def _check_samples(self, samples: list[dict] | None, batch_size: int) -> None:
+    def check_samples(self, samples: list[dict], batch_size: int) -> None:
+        """Check that there is one sample per image, with all :attr:`meta_keys`.
+
+        Raises:
+            PromptError: If not.
+        """
         name = type(self).__name__
-        if samples is None:
-            raise RuntimeError(
-                f'{name} needs {list(self.meta_keys)} of each image, and no prompts were '
-                "set. Add `dict(type='mmtadp.CaptionPromptHook')` to `custom_hooks`, or without a "
-                'runner call `mmtadp.engine.hooks.install_prompt_hooks(model)` once. If you call '
-                'the backbone itself, pass `captions`, or call `set_prompts` before each forward.'
-            )
         if len(samples) != batch_size:
-            raise RuntimeError(
-                f'{name} was given prompts of {len(samples)} images for a batch of '
-                f'{batch_size}: set one entry per image.'
-            )
+            raise self._wrong_number(len(samples), batch_size)
         for index, sample in enumerate(samples):
             missing = [
                 key
@@ -151,13 +166,19 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
                 if key not in sample or (sample[key] is None and key not in self.none_allowed)
             ]
             if missing:
-                source = sample.get('img_path', f'image {index} of the batch')
                 hints = [f' ({self.key_sources[k]})' for k in missing if k in self.key_sources]
-                raise RuntimeError(
-                    f'{name} needs {missing} of {source}, whose metainfo has {sorted(sample)}. '
-                    f'The dataset or its pipeline must add it{"".join(hints)}, and the '
-                    '`meta_keys` of `PackSegInputs` or `PackDetInputs` must list it.'
+                raise PromptError(
+                    f'{name} needs {missing} of {source_of(sample, index)}, whose metainfo has '
+                    f'{sorted(sample)}. The dataset or its pipeline must add '
+                    f'it{"".join(hints)}, and the `meta_keys` of `PackSegInputs` or '
+                    '`PackDetInputs` must list it.'
                 )
+
+    def _wrong_number(self, given: int, batch_size: int) -> PromptError:
+        return PromptError(
+            f'{type(self).__name__} was given prompts of {given} images for a batch of '
+            f'{batch_size}: set one entry per image.'
+        )
 
     def describe(self) -> dict:
         """Return what a checkpoint and a prompt must agree on; it is saved in checkpoints.
@@ -173,3 +194,38 @@ class BasePrompt(nn.Module, metaclass=ABCMeta):
         if self.class_names is not None:
             described['class_names'] = self.class_names
         return described
+
+
+def check_reads_captions(prompt: BasePrompt) -> None:
+    """Check that a prompt type reads captions.
+
+    Raises:
+        PromptError: If it does not.
+    """
+    if 'caption' not in prompt.meta_keys:
+        raise PromptError(
+            f'{type(prompt).__name__} does not read captions. Leave out `captions`, or build the '
+            "backbone with prompt=dict(type='CaptionPrompt')."
+        )
+
+
+def no_prompts(prompt: BasePrompt, handed_over: bool) -> str:
+    """Return what to do where a backbone was given no prompts, for an error.
+
+    Args:
+        prompt (BasePrompt): The prompt type.
+        handed_over (bool): Whether a model gives the prompts of its data samples.
+    """
+    needs = f'{type(prompt).__name__} needs {list(prompt.meta_keys)} of each image, and no prompts'
+    if handed_over:
+        return (
+            f'{needs} were set. CaptionPromptHook is installed, but this forward had no data '
+            'samples: a method that takes images alone, such as `extract_feat`, was called '
+            'directly, or a method was given no data samples. Call `backbone.set_prompts` with '
+            'one caption per image before it.'
+        )
+    return (
+        f"{needs} were set. Add `dict(type='mmtadp.CaptionPromptHook')` to `custom_hooks`, or "
+        'without a runner call `mmtadp.engine.hooks.install_prompt_hooks(model)` once. If you '
+        'call the backbone itself, pass `captions`, or call `set_prompts` before each forward.'
+    )

@@ -11,7 +11,7 @@ from mmtadp.registry import PROMPTS
 
 from ..diffusion import DiffusionModel
 from .average_eos import class_eos
-from .base import BasePrompt, check_class_names
+from .base import BasePrompt, PromptError, check_class_names, source_of
 
 # mmseg's datasets give this id to an image whose category is not one of their classes.
 UNKNOWN = -1
@@ -61,7 +61,7 @@ class CategoryEOSPrompt(BasePrompt):
         """Return the embedding of each image's category, (N, 1, D).
 
         Raises:
-            ValueError: If a category is not one of the classes.
+            PromptError: If a category is not one of the classes.
         """
         return torch.stack([self._embed_one(i, sample) for i, sample in enumerate(samples)])
 
@@ -70,16 +70,15 @@ class CategoryEOSPrompt(BasePrompt):
         if category is None:
             category = UNKNOWN
         try:
-            category = index(category)
+            category = None if isinstance(category, bool) else index(category)
         except TypeError:
             category = None
         if category == UNKNOWN:
             return self.embeddings.mean(dim=0, keepdim=True)
         if category is None or not 0 <= category < len(self.class_names):
-            source = sample.get('img_path', f'image {position} of the batch')
-            raise ValueError(
-                f'category_id={sample["category_id"]!r} of {source}: CategoryEOSPrompt has '
-                f'{len(self.class_names)} classes, so it must be 0 to '
+            raise PromptError(
+                f'category_id={sample["category_id"]!r} of {source_of(sample, position)}: '
+                f'CategoryEOSPrompt has {len(self.class_names)} classes, so it must be 0 to '
                 f'{len(self.class_names) - 1}, or {UNKNOWN} for their mean.'
             )
         return self.embeddings[category, None]

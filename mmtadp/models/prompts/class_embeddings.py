@@ -1,16 +1,19 @@
 """The prompt made of the class names' own tokens."""
 
+import logging
 from collections.abc import Sequence
 from os import PathLike
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmtadp.registry import PROMPTS
+from mmtadp.utils.arguments import check_bool
 
 from ..diffusion import DiffusionModel, TextEncoder
 from .base import check_class_names
-from .embedding_files import CLASS_EMBEDDINGS, fitting_embeddings
+from .embedding_files import CLASS_EMBEDDINGS, fitting_embeddings, is_to_be_read
 from .fixed import FixedPrompt
 
 
@@ -18,8 +21,17 @@ def name_spans(
     encoder: TextEncoder, class_names: Sequence[str], keep_first_bos: bool = False
 ) -> list[tuple[int, int]]:
     """Return the span of each encoded name's own tokens: first, and last plus one."""
+    lengths = [len(ids) for ids in encoder.token_ids(class_names)]
+    for name, length in zip(class_names, lengths):
+        if length > encoder.max_length:
+            print_log(
+                f'the class name {name!r} takes {length} tokens, of which the text encoder reads '
+                f'{encoder.max_length}: its end is cut off',
+                logger='current',
+                level=logging.WARNING,
+            )
     # The span ends before the end-of-text token.
-    ends = [min(len(ids), encoder.max_length) - 1 for ids in encoder.token_ids(class_names)]
+    ends = [min(length, encoder.max_length) - 1 for length in lengths]
     return [(0 if keep_first_bos and i == 0 else 1, end) for i, end in enumerate(ends)]
 
 
@@ -82,13 +94,14 @@ class ClassEmbeddingsPrompt(FixedPrompt):
         embeddings: str | PathLike | None = None,
     ) -> None:
         class_names = check_class_names(class_names)
+        check_bool('keep_first_bos', keep_first_bos)
         encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
         spans = name_spans(encoder, class_names, keep_first_bos)
         shape = (sum(last - first for first, last in spans), encoder.hidden_size)
-        if model.skip_pretrained:
-            tokens = torch.zeros(shape)
-        elif embeddings is not None:
+        if is_to_be_read(embeddings, model.skip_pretrained):
             tokens = fitting_embeddings(embeddings, CLASS_EMBEDDINGS, class_names, shape)
+        elif model.skip_pretrained:
+            tokens = torch.zeros(shape)
         else:
             tokens = class_embeddings(encoder, class_names, keep_first_bos)
         super().__init__(tokens, text_adapter)

@@ -7,6 +7,7 @@ from importlib import metadata
 from os import PathLike
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -141,6 +142,17 @@ def _class_names(text: str, path: Path) -> list[str]:
     return names
 
 
+def is_to_be_read(path: str | PathLike | None, skip_pretrained: bool) -> bool:
+    """Return whether a prompt reads its file of embeddings.
+
+    Args:
+        path (str | PathLike, optional): The file, if there is one.
+        skip_pretrained (bool): The embeddings come from a checkpoint. The file is then read only
+            where it is there, to compare the two.
+    """
+    return path is not None and (not skip_pretrained or Path(path).expanduser().is_file())
+
+
 def fitting_embeddings(
     path: str | PathLike, kind: str, class_names: Sequence[str], shape: Sequence[int]
 ) -> Tensor:
@@ -184,4 +196,5 @@ def fitting_embeddings(
             f'{source} has rows of width {file.embeddings.shape[1]}, the text encoder of this '
             f'model gives {width}. Use embeddings that this text encoder computed.'
         )
-    return file.embeddings
+    # Tools that need shapes only build models on the meta device.
+    return file.embeddings.to(torch.get_default_device())

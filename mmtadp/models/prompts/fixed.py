@@ -1,8 +1,11 @@
 """Prompts that are the same for every image."""
 
+import itertools
+import logging
 from collections.abc import Sequence
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmtadp.registry import PROMPTS
@@ -75,5 +78,28 @@ class ClassNamesPrompt(FixedPrompt):
         text_adapter: dict | None = None,
     ) -> None:
         class_names = check_class_names(class_names)
+        if not model.skip_pretrained:
+            _warn_truncated(model, class_names)
         super().__init__(_encode(model, ' '.join(class_names)), text_adapter)
         self.class_names = class_names
+
+
+def _warn_truncated(model: DiffusionModel, class_names: list[str]) -> None:
+    """Log which names the text encoder does not read."""
+    encoder = TextEncoder(model.text_model, model.tokenizer, cache_size=0)
+    text = ' '.join(class_names)
+    spans = encoder.token_spans(text)
+    if len(spans) <= encoder.max_length:
+        return
+    # The last token that is read is the end-of-text token.
+    read = spans[encoder.max_length - 2][1]
+    starts = itertools.accumulate((len(name) + 1 for name in class_names), initial=0)
+    complete = sum(start + len(name) <= read for start, name in zip(starts, class_names))
+    after = len(class_names) - complete - 1
+    print_log(
+        f'the class names take {len(spans)} tokens, of which the text encoder reads '
+        f'{encoder.max_length}: {class_names[complete]!r} and the {after} names after it '
+        'are cut off',
+        logger='current',
+        level=logging.WARNING,
+    )

@@ -1,7 +1,6 @@
 """The model card of the captioner."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import transformers
 from safetensors.torch import load_file
 
 from mmtadp.utils.atomic_files import write_json, write_text
+from mmtadp.utils.resumable import RunFolder
 
 from .captioner_settings import CaptionerSettings
 from .name_scores import LENGTHS, NameScores, captioner_scores, true_scores
@@ -76,8 +76,8 @@ def _introduction(folder: Path, settings: CaptionerSettings, count: int) -> str:
     for name, value in load_file(weights).items():
         sizes[name.split('.')[0]] += value.numel()
     total = sum(settings.domain_shares.values())
-    log = (Path(settings.out) / 'log.jsonl').read_text().splitlines()
-    loss = json.loads(log[-1])['loss'] if log else math.nan
+    log = RunFolder(settings.out, {}, overwrite=False).log()
+    loss = log[-1]['loss'] if log else math.nan
     return _INTRODUCTION.format(
         long=LENGTHS['long'],
         parameters=sum(sizes.values()),

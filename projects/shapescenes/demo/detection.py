@@ -13,6 +13,8 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
+from mmtadp.utils.atomic_files import read_json
+
 from .pictures import (
     class_colours,
     draw_sheet,
@@ -107,7 +109,8 @@ def _predicted(work_dir: Path) -> list[dict]:
 
 
 def _annotations(dataset: Config) -> dict:
-    return json.loads((Path(dataset.data_root) / dataset.ann_file).read_text())
+    advice = 'Delete the folder of its domain: the same command writes it again.'
+    return read_json(Path(dataset.data_root) / dataset.ann_file, advice)
 
 
 def _training_boxes(cfg: Config) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,13 @@
 """Helpers to score predictions that no model made."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS, DefaultScope
+
+from mmtadp.utils.atomic_files import read_json
 
 
 def build_metric(cfg: Config, metainfo: dict) -> BaseMetric:
@@ -19,7 +20,8 @@ def build_metric(cfg: Config, metainfo: dict) -> BaseMetric:
 
 def read_captions(cfg: Config) -> dict[str, str]:
     """Return the caption that the captioner wrote for each image, by stem."""
-    entries = json.loads((Path(cfg.data_root) / 'captions_long.json').read_text())
+    advice = 'Delete it: the same command writes it again.'
+    entries = read_json(Path(cfg.data_root) / 'captions_long.json', advice)
     return {Path(key).stem: entry['captions'][0] for key, entry in entries.items()}
 
 

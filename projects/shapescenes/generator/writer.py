@@ -33,6 +33,7 @@ GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other pixels, captions or boxes than before."""
 
 SPLITS = ('training', 'validation')
+MAX_SCENES = 1_000_000
 MANIFEST = 'shapescenes.json'
 _PARTIAL_RECORDS = 'records.partial.jsonl'
 _FOLDERS = ('images', 'annotations', 'depth')
@@ -122,6 +123,12 @@ def _check_arguments(domains, num_training, num_validation, size, seed, workers)
     for name, (value, least) in limits.items():
         if value < least:
             raise RunError(f'{name} is {value}; expected at least {least}')
+    # Names of scenes have six digits.
+    if max(num_training, num_validation) > MAX_SCENES:
+        raise RunError(
+            f'{num_training} training and {num_validation} validation scenes were asked for; '
+            f'expected at most {MAX_SCENES} of each'
+        )
 
 
 def _write_domain(folder: Path, request: dict, workers: int) -> None:

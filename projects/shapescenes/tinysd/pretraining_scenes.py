@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mmtadp.utils.atomic_files import DamagedFileError, write_file
+from mmtadp.utils.atomic_files import DamagedFileError, remove_leftovers, write_file
 from projects.shapescenes.generator import render_scene, sample_scene, scene_captions
 from projects.shapescenes.generator.captions import article
 from projects.shapescenes.generator.scene import RandomStream, Scene
@@ -87,7 +87,7 @@ class SceneImages:
 
     Args:
         folder (Path): Folder of the files, each of 500 scenes. Missing files are rendered, so an
-            interruption loses at most one file.
+            interruption loses at most one file. The caller keeps other processes out of it.
         count (int): Number of images.
         size (int): Height and width in pixels.
         workers (int): Processes that render; 0 renders in the calling process.
@@ -105,6 +105,7 @@ class SceneImages:
     ) -> None:
         self.folder, self.count, self.size = folder, count, size
         self._draw_image = draw or draw_image
+        remove_leftovers(folder)
         starts = range(0, count, _CHUNK)
         todo = [start for start in starts if not self._path(start).exists()]
         bar = tqdm(total=len(todo) * _CHUNK, desc='rendering scenes', unit='scene')

@@ -1,6 +1,5 @@
 """The model card of TinySD."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors.torch import load_file
 
 from mmtadp.models.diffusion import load_diffusion_model
 from mmtadp.utils.atomic_files import write_json, write_text
+from mmtadp.utils.resumable import RunFolder
 
 from .autoencoder_stage import held_out_images, reconstruction_psnr
 from .denoiser import TIMESTEP_SHIFT
@@ -103,7 +103,7 @@ def _made(folder: Path, settings: PretrainingSettings) -> dict:
         for name, path in parts.items()
     }
     logs = {
-        stage: [json.loads(line) for line in (Path(settings.out) / stage / 'log.jsonl').open()]
+        stage: RunFolder(str(Path(settings.out) / stage), {}, overwrite=False).log()
         for stage in ('autoencoder', 'denoiser')
     }
     rows = dict(

@@ -172,7 +172,7 @@ class TestAnotherPrompt:
         assert 0 < metrics['mIoU'] < 100
         assert torch.equal(runner.model.backbone.prompt.embeddings, own) and own.abs().sum() > 0
         text = '\n'.join(said)
-        assert "kept as the model's own: backbone.prompt.embeddings (1 tensors)" in text
+        assert "kept as the model's own: backbone.prompt.embeddings (1 tensor)" in text
         assert 'left out, as the model lacks it: backbone.prompt.text_encoder (36 tensors)' in text
 
     def test_for_fine_tuning(self, config, trained, said):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 
@@ -14,8 +14,8 @@ from mmtadp.utils.errors import RunError
 from tests.utils.tiny_model import OUT_CHANNELS, count_encoded
 
 
-@pytest.fixture
-def detector(tiny_pipeline, tmp_path):
+def detector_config(tiny_pipeline, tmp_path) -> ConfigDict:
+    """Return a Faster R-CNN of mmdet with the backbone."""
     (tmp_path / 'config.py').write_text("_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'\n")
     model = Config.fromfile(tmp_path / 'config.py').model
     model.backbone = dict(type='mmtadp.TADPUNetBackbone', pretrained=str(tiny_pipeline))
@@ -25,8 +25,13 @@ def detector(tiny_pipeline, tmp_path):
     extractor = model.roi_head.bbox_roi_extractor
     extractor.update(out_channels=16, featmap_strides=[8, 16, 32])
     model.roi_head.bbox_head.update(in_channels=16, fc_out_channels=32, num_classes=20)
+    return model
+
+
+@pytest.fixture
+def detector(tiny_pipeline, tmp_path):
     with DefaultScope.overwrite_default_scope('mmdet'):
-        return install_prompt_hooks(MODELS.build(model))
+        return install_prompt_hooks(MODELS.build(detector_config(tiny_pipeline, tmp_path)))
 
 
 def sample(caption: str) -> DetDataSample:

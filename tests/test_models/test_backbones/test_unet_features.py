@@ -3,8 +3,10 @@
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
 from torch import nn
 
+from mmtadp.models.backbones.recorders import Recording, RecordingAttnProcessor, current
 from mmtadp.models.backbones.unet_features import UNetFeatures
 from tests.utils.seeded_weights import seed_weights
 
@@ -62,5 +64,24 @@ def test_channels_and_levels_are_read_from_the_model(name):
 
 
 def test_other_models_are_refused():
-    with pytest.raises(TypeError, match='must be a diffusers UNet2DConditionModel, got Linear'):
+    with pytest.raises(ValueError, match='must be a diffusers UNet2DConditionModel.*got Linear'):
         UNetFeatures(nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_upcast_attention_under_autocast(dtype):
+    """Scores beyond float16, as Stable Diffusion 2.1 has them."""
+    attention = Attention(8, cross_attention_dim=8, heads=1, dim_head=8, upcast_attention=True)
+    attention.set_processor(RecordingAttnProcessor(1))
+    with torch.no_grad():
+        for layer in (attention.to_q, attention.to_k):
+            layer.weight.copy_(200 * torch.eye(8))
+    current.recording = Recording(attn_grad=False)
+    try:
+        with torch.no_grad(), torch.autocast('cpu', dtype):
+            output = attention(torch.ones(1, 1, 8), torch.ones(1, 4, 8))
+        ((probabilities,),) = current.recording.probabilities.values()
+    finally:
+        current.recording = None
+    assert output.isfinite().all()
+    torch.testing.assert_close(probabilities.float(), torch.full((1, 1, 4), 0.25))

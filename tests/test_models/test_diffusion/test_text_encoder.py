@@ -3,6 +3,7 @@ import pickle
 
 import pytest
 import torch
+from torch import nn
 
 from mmtadp.models.diffusion import TextEncoder, clip_tokenizer
 from mmtadp.models.diffusion.text_encoder import TextCache
@@ -68,11 +69,49 @@ def test_more_captions_than_the_cache_holds(encoder):
     torch.testing.assert_close(batch, alone)
 
 
+def test_an_embedding_does_not_depend_on_the_other_captions(encoder):
+    """A resumed run encodes other captions together, and must be the same bit by bit."""
+    captions = [f'a photo of {number} cats' for number in range(7)]
+    together = encoder(captions)
+    encoder.cache = TextCache(10)
+    alone = torch.cat([encoder([caption]) for caption in captions])
+    assert torch.equal(together, alone)
+
+
 def test_cache_is_emptied_with_new_weights(encoder):
     before = encoder(['a cat'])
     state = {key: 2 * value for key, value in encoder.state_dict().items()}
     encoder.load_state_dict(state)
     assert not torch.allclose(encoder(['a cat']), before)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda encoder: encoder.bfloat16(),
+        lambda encoder: encoder.half().float(),
+        lambda encoder: nn.ModuleList([encoder]).bfloat16().float(),
+        lambda encoder: encoder.model.bfloat16(),
+    ],
+)
+def test_rounded_weights_give_new_embeddings(encoder, change):
+    before = encoder(['a cat'])
+    change(encoder)
+    after = encoder(['a cat'])
+    assert not torch.equal(after.float(), before)
+    encoder.cache.clear()
+    torch.testing.assert_close(encoder(['a cat']), after)
+
+
+def test_texts_cut_at_20_tokens_are_counted(encoder):
+    encoder.pooled(['a photo of a cat', 'cat ' * 19, 'cat ' * 18], 20)
+    assert encoder.num_truncated == 1
+
+
+@pytest.mark.parametrize('caption', [['a', 'cat'], 5, None, b'cat', 'half \ud83d a pair'])
+def test_captions_that_are_not_text(encoder, caption):
+    with pytest.raises(ValueError, match=r'caption of image 1 of the batch.*(must be|is not)'):
+        encoder(['a cat', caption])
 
 
 def test_copies_start_with_an_empty_cache(encoder):
@@ -115,5 +154,5 @@ def test_long_captions_are_truncated_counted_and_said_once(encoder, monkeypatch)
 
 
 def test_cache_size():
-    with pytest.raises(ValueError, match='0 or more captions, got -1'):
+    with pytest.raises(ValueError, match='cache_size must be an integer of 0 or more, got -1'):
         TextCache(-1)

@@ -74,9 +74,8 @@ class TestBackbone:
         assert (features[0] - features[2]).abs().max() > 1e-3
 
     def test_missing_key_is_said(self, backbone):
-        backbone.set_prompts([dict(img_path='nyu/a.jpg', caption='a room')])
         with pytest.raises(RuntimeError) as error:
-            backbone(torch.zeros(1, 3, 64, 64))
+            backbone.set_prompts([dict(img_path='nyu/a.jpg', caption='a room')])
         message = str(error.value)
         assert "CategoryEOSPrompt needs ['category_id'] of nyu/a.jpg" in message
         assert '`NYUDataset`' in message

@@ -80,6 +80,18 @@ def test_a_checkpoint_needs_no_file(tmp_path):
     assert prompt.embeddings.shape == (2, WIDTH)
 
 
+def test_the_file_is_read_if_it_is_there(tmp_path):
+    """To compare it with the checkpoint, and on the device of the model."""
+    torch.save(torch.ones(2, WIDTH), tmp_path / 'one.pth')
+    model = tiny_diffusion_model()
+    model.skip_pretrained = True
+    for device in ('cpu', 'meta'):
+        with torch.device(device):
+            prompt = AverageEOSPrompt(model, NAMES, embeddings=str(tmp_path / 'one.pth'))
+        assert prompt.embeddings.device.type == device
+        assert device == 'meta' or prompt.embeddings.eq(1).all()
+
+
 class TestMessages:
     def read(self, tmp_path, content):
         torch.save(content, tmp_path / 'x.pth')

@@ -108,9 +108,7 @@ def test_depth_and_boxes(check, tmp_path):
 def test_wrappers(check, tmp_path):
     write_segmentation(tmp_path / 'a')
     write_segmentation(tmp_path / 'b')
-    parts = [
-        segmentation_config(tmp_path / name)['train_dataloader']['dataset'] for name in 'ab'
-    ]
+    parts = [segmentation_config(tmp_path / name)['train_dataloader']['dataset'] for name in 'ab']
     config = segmentation_config(tmp_path / 'a')
     config['train_dataloader']['dataset'] = dict(
         type='RepeatDataset', times=3, dataset=dict(type='ConcatDataset', datasets=parts)
