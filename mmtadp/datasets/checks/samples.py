@@ -236,7 +236,7 @@ def _unlearned_classes(report: SplitReport) -> Iterator[Finding]:
     else:
         text = f'{len(names)} of {len(report.classes)} classes '
         text += f'{"occur in no mask" if masks else "have no box"}: {shown}'
-    if report.ignored is not None:
+    if report.ignored is not None and report.ignored_share() > 0:
         text += f'; {report.ignored} (ignored) covers {report.ignored_share():.0%} of the pixels'
     # A test set need not have all classes, and a sample does not; what training has not seen is
     # never predicted.
