@@ -1,6 +1,7 @@
 """Settings and fixtures of all tests: few threads, no network, no display, plain configs."""
 
 import os
+import signal
 import sys
 import tempfile
 
@@ -48,6 +49,19 @@ def forget_accelerate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(autouse=True)
+def restore_signals() -> Iterator[None]:
+    """Undo what a tool that ran in this process does on SIGTERM and SIGINT.
+
+    Processes that are forked later would inherit it. One that is between two steps of Python when
+    the signal comes would then not end, as the workers of a pool must.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope='session')
