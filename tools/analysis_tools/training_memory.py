@@ -11,9 +11,10 @@ kernels may need other scratch space than a CPU's.
 """
 
 import argparse
+import ctypes
 import gc
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,13 @@ def resident() -> int:
     return _status('VmRSS')
 
 
+def give_back() -> None:
+    """Return free memory to the system; otherwise what is measured next may reuse it unseen."""
+    gc.collect()
+    with suppress(AttributeError):  # Only glibc has the function.
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def reset_peak() -> None:
     """Make :func:`peak` count from now on."""
     Path('/proc/self/clear_refs').write_text('5')
@@ -131,7 +139,7 @@ def on_cpu(
     """Return the rows of the table: name and bytes."""
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    gc.collect()
+    give_back()
     before = resident()
     reset_peak()
     # Accumulation keeps the gradients of one iteration through the forward of the next.
