@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import ConcatDataset
 
 from mmtadp.engine.hooks.exact_resume_hook import RESUME_KEY
+from tests.utils.processes import end_workers
 from tests.utils.small_runs import RandomImages, Recorder, small_runner
 
 
@@ -29,6 +30,8 @@ def train(work_dir, after=None, **options):
         model = small_runner(work_dir, hooks=(recorder,), **options).train()
     except Stopped:
         return recorder, None
+    finally:
+        end_workers()
     return recorder, {key: value.clone() for key, value in model.state_dict().items()}
 
 
