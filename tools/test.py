@@ -35,18 +35,18 @@ def test(args: argparse.Namespace) -> None:
     # Here, since these imports take seconds; importing mmtadp registers `mmtadp::` and `mmseg::`
     # bases.
     from mmtadp.datasets.caption_options import set_captions
-    from mmtadp.utils import launch, test_options
+    from mmtadp.utils import launch, testing_options
 
     cfg = launch.load_config(args)
     set_captions(cfg, args.captions, args.template)
     launch.check_checkpoint(args.checkpoint)
     launch.check_work_dir(cfg.work_dir)
     if args.show_dir:
-        test_options.draw_to(cfg, args.show_dir)
+        testing_options.draw_to(cfg, args.show_dir)
     if args.tta:
-        test_options.use_tta(cfg)
+        testing_options.use_tta(cfg)
     if args.out:
-        test_options.save_predictions_to(cfg, args.out)
+        testing_options.save_predictions_to(cfg, args.out)
     cfg.load_from = args.checkpoint
     cfg.resume = False
     launch.test(cfg)

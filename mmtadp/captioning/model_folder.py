@@ -8,7 +8,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.hub import hub_folder, model_files, similar_paths
-from mmtadp.utils.model_folders import CONFIG, folder_content, read_config, read_json
+from mmtadp.utils.model_folders import CONFIG, folder_content, read_model_config, read_model_json
 
 AGAIN = 'Download the folder again.'
 # Files of tokenizers, one of which a folder has.
@@ -73,7 +73,7 @@ def check_folder(folder: Path, source: str) -> None:
             f'{source} cannot be loaded as an image-to-text model: {folder} has no {CONFIG} and '
             f'holds {folder_content(folder)}.'
         )
-    config = read_config(folder, source, 'captioning model')
+    config = read_model_config(folder, source, 'captioning model')
     kind = config.get('model_type')
     if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES and 'auto_map' not in config:
         raise RunError(
@@ -81,7 +81,7 @@ def check_folder(folder: Path, source: str) -> None:
             f'model_type {kind!r}. Take a model such as BLIP-2, whose type is blip-2.'
         )
     for path in sorted(folder.glob('*.json')):
-        read_json(path, source)
+        read_model_json(path, source)
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         raise RunError(
             f'{source}: the tokenizer lacks {_TOKENIZERS[0]} (or {", ".join(_TOKENIZERS[1:])}): '
@@ -121,7 +121,7 @@ def complete_processor(processor: Any, folder: Path) -> None:
         processor: A processor of transformers; it is changed.
         folder (Path): The model's folder.
     """
-    config = read_config(folder, str(folder), 'captioning model')
+    config = read_model_config(folder, str(folder), 'captioning model')
     vision = config.get('vision_config') or {}
     no_patches = getattr(processor, 'patch_size', 0) is None
     for names, values in ((_OF_MODEL, config), (_OF_VISION, vision)):

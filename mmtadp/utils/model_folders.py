@@ -111,7 +111,7 @@ def find_weights(folder: Path, source: str, part: str) -> WeightFiles:
 
 
 def _listed_shards(index: Path, source: str, part: str) -> list[str]:
-    content = read_json(index, f'{source}: {part}')
+    content = read_model_json(index, f'{source}: {part}')
     table = content.get('weight_map') if isinstance(content, dict) else None
     if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
         raise TensorFileError(
@@ -149,7 +149,7 @@ def folder_content(folder: Path) -> list[str] | str:
     return sorted(entry.name for entry in folder.iterdir())[:_MAX_SHOWN] or 'nothing'
 
 
-def read_json(path: Path, source: str) -> Any:
+def read_model_json(path: Path, source: str) -> Any:
     """Read a JSON file of a model's folder.
 
     Args:
@@ -176,7 +176,7 @@ def read_json(path: Path, source: str) -> Any:
         raise TensorFileError(f'{source}: {path} {what}. {remedy}.') from error
 
 
-def read_config(folder: Path, source: str, part: str, classes: Sequence[str] = ()) -> dict:
+def read_model_config(folder: Path, source: str, part: str, classes: Sequence[str] = ()) -> dict:
     """Read a model's ``config.json``.
 
     Args:
@@ -192,7 +192,7 @@ def read_config(folder: Path, source: str, part: str, classes: Sequence[str] = (
         TensorFileError: If it is missing or damaged, or of another class.
     """
     path = folder / CONFIG
-    config = read_json(path, f'{source}: {part}')
+    config = read_model_json(path, f'{source}: {part}')
     if not isinstance(config, dict):
         raise TensorFileError(f'{source}: {part}: {path} should be a JSON object.')
     named = config.get('_class_name') or config.get('architectures') or []

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
 from mmtadp.models import no_pretrained_weights
-from mmtadp.utils import test_options
+from mmtadp.utils import testing_options
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_ade20k
 from tests.utils.paths import REPOSITORY
@@ -236,7 +236,7 @@ def test_test_time_augmentation(name, tiny_pipeline, tmp_path, monkeypatch, prom
     classes = write_ade20k(tmp_path / 'data', per_split=1)
     monkeypatch.chdir(tmp_path)
     config = tiny_version(load(name), tiny_pipeline, tmp_path / 'run')
-    test_options.use_tta(config)
+    testing_options.use_tta(config)
     metrics = run(config).test()
     assert 0 <= metrics['mIoU'] <= 100
     caption = 'a photo of ADE_val_00000001'

@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 from safetensors.torch import load_file, save_file
 
 from mmtadp.apis import inference_model, init_model
-from mmtadp.utils import test_options
+from mmtadp.utils import testing_options
 from mmtadp.utils.errors import RunError
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_captions, write_night_weights, write_streets
@@ -216,8 +216,8 @@ def test_test_time_augmentation_and_saved_predictions(streets, tiny_pipeline, tm
     for pipeline in config.tta_pipeline:
         scales, *others = pipeline[-1].transforms
         pipeline[-1].transforms = [scales[:1], *others]
-    test_options.use_tta(config)
-    test_options.save_predictions_to(config, str(tmp_path / 'predictions'))
+    testing_options.use_tta(config)
+    testing_options.save_predictions_to(config, str(tmp_path / 'predictions'))
     metrics = run(config).test()
     scores = [metrics[f'{domain}/mIoU'] for domain in CONDITIONS]
     assert metrics['mean/mIoU'] == pytest.approx(np.mean(scores))
@@ -234,7 +234,7 @@ def test_one_tta_pipeline_for_all_targets_is_refused():
     config = load('tadp0_null_modifier_cityscapes2acdc_40k')
     config.tta_pipeline = config.tta_pipeline[0]
     with pytest.raises(RunError, match='tests on 4 datasets, so .* 4 pipelines.* has 0'):
-        test_options.use_tta(config)
+        testing_options.use_tta(config)
 
 
 def test_inference(streets, tiny_pipeline, tmp_path):

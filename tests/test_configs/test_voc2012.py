@@ -14,7 +14,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 from torch import nn
 
-from mmtadp.utils import test_options
+from mmtadp.utils import testing_options
 from tests.utils.family_runs import allow_amp_on_cpu, run, tiny_version
 from tests.utils.layouts_seg import write_captions, write_voc2012, write_voc_mask
 from tests.utils.paths import REPOSITORY
@@ -210,7 +210,7 @@ def test_oracle_sees_the_crop_only(data, tiny_pipeline, tmp_path):
 def test_test_time_augmentation(data, tiny_pipeline, tmp_path, prompted):
     config = tiny_version(load('tadp40_voc2012_15e'), tiny_pipeline, tmp_path / 'run')
     config.test_dataloader.dataset.indices = 1
-    test_options.use_tta(config)
+    testing_options.use_tta(config)
     sizes = []
     runner = run(config)
     runner.model.module.backbone.register_forward_pre_hook(

@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from safetensors.torch import save_file
 
-from mmtadp.utils.test_options import use_tta
+from mmtadp.utils.testing_options import use_tta
 from tests.utils.paths import REPOSITORY
 from tests.utils.tiny_runs import write_images
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmtadp.utils import launch as runs
-from mmtadp.utils import test_options
+from mmtadp.utils import testing_options
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.pretrained import skipping_pretrained
 
@@ -70,7 +70,7 @@ def test_tta_without_settings(config):
     cfg = Config.fromfile(config)
     cfg.pop('tta_pipeline')
     with pytest.raises(RunError, match='lacks tta_pipeline'):
-        test_options.use_tta(cfg)
+        testing_options.use_tta(cfg)
 
 
 def mmdet_config() -> Config:
@@ -91,9 +91,9 @@ def mmdet_config() -> Config:
 
 def test_mmdet_options():
     cfg = mmdet_config()
-    test_options.draw_to(cfg, 'drawings')
-    test_options.use_tta(cfg)
-    test_options.save_predictions_to(cfg, 'predictions.pkl')
+    testing_options.draw_to(cfg, 'drawings')
+    testing_options.use_tta(cfg)
+    testing_options.save_predictions_to(cfg, 'predictions.pkl')
     assert cfg.default_hooks.visualization.draw is True
     assert cfg.default_hooks.visualization.test_out_dir == 'drawings'
     assert cfg.model == dict(type='DetTTAModel', module=dict(type='FasterRCNN'))
@@ -106,14 +106,14 @@ def test_mmdet_options():
 
 def test_mmdet_saves_one_file():
     with pytest.raises(RunError, match='must be a .pkl'):
-        test_options.save_predictions_to(mmdet_config(), 'predictions')
+        testing_options.save_predictions_to(mmdet_config(), 'predictions')
 
 
 def test_scope_must_be_known():
     cfg = mmdet_config()
     cfg.default_scope = 'mmpose'
     with pytest.raises(RunError, match="got 'mmpose'"):
-        test_options.draw_to(cfg, 'drawings')
+        testing_options.draw_to(cfg, 'drawings')
 
 
 def test_model_is_built_without_pretrained_weights(config, monkeypatch):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.hub import hub_folder
-from mmtadp.utils.model_folders import read_json
+from mmtadp.utils.model_folders import read_model_json
 
 from .loading import DiffusionModel
 from .text_encoder import TextEncoder
@@ -45,7 +45,7 @@ def load_noise_schedule(pretrained: str) -> DDPMScheduler:
     source, name = f"pretrained='{pretrained}'", 'scheduler/scheduler_config.json'
     if not path.is_dir():
         path, _ = hub_folder(pretrained, source, lambda names: [name], name, "pretrained='DIR'")
-    config = read_json(path / name, f'{source}: noise schedule')
+    config = read_model_json(path / name, f'{source}: noise schedule')
     try:
         scheduler = DDPMScheduler.from_config(config)
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:

@@ -11,7 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.hub import hub_folder, model_files, similar_paths
-from mmtadp.utils.model_folders import CONFIG, folder_content, load_part, read_config
+from mmtadp.utils.model_folders import CONFIG, folder_content, load_part, read_model_config
 from mmtadp.utils.pretrained import CONFIGS_ONLY, skipping_pretrained
 
 from .compvis_layout import describe_inputs
@@ -188,7 +188,7 @@ def _from_pipeline(folder: Path, source: str, skip_pretrained: bool) -> Diffusio
 
 def _read_configs(folder: Path, source: str) -> dict[str, dict]:
     return {
-        part: read_config(folder / part, source, part, names)
+        part: read_model_config(folder / part, source, part, names)
         for part, names in CLASS_NAMES.items()
     }
 

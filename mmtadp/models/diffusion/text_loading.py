@@ -6,7 +6,7 @@ import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from mmtadp.utils.errors import RunError
-from mmtadp.utils.model_folders import CONFIG, folder_content, read_config
+from mmtadp.utils.model_folders import CONFIG, folder_content, read_model_config
 from mmtadp.utils.pretrained import no_pretrained_weights
 
 from .loading import CLASS_NAMES, load_component_folder, load_diffusion_model
@@ -50,7 +50,7 @@ def _from_folder(path: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
             f'{source} has no text encoder: there should be text_encoder/config.json or, of a '
             f'text model by itself, config.json; it holds {folder_content(path)}.'
         )
-    read_config(folder, source, 'text_encoder', CLASS_NAMES['text_encoder'])
+    read_model_config(folder, source, 'text_encoder', CLASS_NAMES['text_encoder'])
     model = load_component_folder(folder, source, 'text_encoder')
     if folder != path or (path / 'tokenizer').is_dir():
         tokenizer = load_tokenizer(path / 'tokenizer', source)

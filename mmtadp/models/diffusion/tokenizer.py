@@ -9,7 +9,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from mmtadp.utils.dependencies import is_importable
 from mmtadp.utils.errors import RunError
 from mmtadp.utils.hub import hub_folder
-from mmtadp.utils.model_folders import describe_library_error, folder_content, read_json
+from mmtadp.utils.model_folders import describe_library_error, folder_content, read_model_json
 
 MAX_LENGTH = 77
 HUB_ID = 'openai/clip-vit-large-patch14'
@@ -67,7 +67,7 @@ def load_tokenizer(folder: Path, source: str) -> CLIPTokenizer:
             'Download or copy the whole folder.'
         )
     for path in sorted(folder.glob('*.json')):
-        read_json(path, f'{source}: tokenizer')
+        read_model_json(path, f'{source}: tokenizer')
     try:
         tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
         model = json.loads(tokenizer.backend_tokenizer.to_str())['model']

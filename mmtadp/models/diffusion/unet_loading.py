@@ -13,7 +13,7 @@ from mmtadp.utils.model_folders import (
     choose_weights,
     folder_content,
     load_part,
-    read_config,
+    read_model_config,
 )
 
 from .single_file import load_component, read_single_file
@@ -55,7 +55,7 @@ def _read_unet_folder(path: Path, unet: UNet2DConditionModel) -> UNet2DCondition
             'diffusion_pytorch_model.safetensors (or .bin, or shards), and holds '
             f'{folder_content(folder)}.'
         )
-    read_config(folder, source, 'unet', (UNet2DConditionModel.__name__,))
+    read_model_config(folder, source, 'unet', (UNet2DConditionModel.__name__,))
     _check_architecture(folder, unet)
     kwargs = dict(torch_dtype=torch.float32, low_cpu_mem_usage=False)
     return load_part(UNet2DConditionModel, folder, source, 'unet', strict=True, **kwargs)
