@@ -90,7 +90,7 @@ def _is_finite(value: Any) -> bool:
     """Return whether a tensor of weights is finite; other values are."""
     if not torch.is_tensor(value) or not value.is_floating_point() or not value.numel():
         return True
-    # 50 times as fast as torch.isfinite: a fifth of a second for Stable Diffusion 1.5.
+    # Without the mask in memory that torch.isfinite makes.
     low, high = torch.aminmax(value)
     return math.isfinite(low) and math.isfinite(high)
 
